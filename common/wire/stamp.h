@@ -50,8 +50,8 @@ enum spd_err spd_stamp_read_request(const void *packet, size_t n_bytes,
 /* Turn a received request of n_bytes, in place, into its reply: fields 0..43
  * are written from *reply, MBZ octets zeroed, octets from 44 on (padding, TLVs
  * of peers whose extensions we do not know) stay. *n_reply is n_bytes, or 44
- * for a shorter request (RFC 8762 section 4.3). Errors: INVALID when capacity
- * < max(n_bytes, 44). */
+ * for a shorter request (RFC 8762 section 4.6). Errors: INVALID when capacity
+ * < max(n_bytes, 44) or n_bytes < 14 (no request: a reply would amplify). */
 enum spd_err spd_stamp_write_reply(void *packet, size_t n_bytes, size_t capacity,
                                    const struct spd_stamp_reply *reply, size_t *n_reply);
 
