@@ -108,6 +108,10 @@ struct spd_burst_record {
     uint64_t started_ticks;    /* counter before the first hand-over */
     int64_t started_ns;        /* time of day then */
     uint64_t n_dropped_local;  /* replies that this host's receive buffer dropped */
+    /* Of its LOST packets, so many were lost on each way; which ones is not
+     * known. Filled by spd_fate_judge. */
+    uint32_t n_lost_forward_unplaced;
+    uint32_t n_lost_reverse_unplaced;
 };
 
 /* Requested against obtained. Keys are the names in JSON. */
