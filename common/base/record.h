@@ -159,6 +159,13 @@ void spd_env_set_number(struct spd_environment *env, enum spd_env_key key, int64
 void spd_env_set_text(struct spd_environment *env, enum spd_env_key key, const char *requested,
                       const char *obtained, bool fulfilled, const char *note);
 
+/* A reply without a packet record of its own: to the probe that ends a test, or
+ * a duplicate. Its numbers help to tell where packets were lost. */
+struct spd_extra_reply {
+    uint32_t sender_seq;
+    uint32_t reflector_seq;
+};
+
 enum spd_reflector_mode { SPD_REFLECTOR_UNKNOWN, SPD_REFLECTOR_STATELESS, SPD_REFLECTOR_STATEFUL };
 
 /* All that a burst test found out. Owned by the test handler that ran it until
@@ -179,6 +186,8 @@ struct spd_test_record {
     size_t n_packets;
     struct spd_burst_record *bursts;
     size_t n_bursts;
+    struct spd_extra_reply *extra_replies; /* the first ones, while room lasts */
+    size_t n_extra_replies;
     uint64_t n_replies_unexpected; /* came from the target and match no packet sent */
     uint64_t n_replies_malformed;
     uint64_t n_replies_late;       /* for a burst that was already over; counted in n_replies too */

@@ -1,0 +1,31 @@
+/*
+ * Foretells when a packet that is about to be handed over will leave.
+ *
+ * A packet carries its own send time, so the time is written before the packet
+ * goes. In a batch handed over by one system call, packet i leaves about
+ * (i + 1/2) times the cost of one send after the call began: the driver takes
+ * a packet in the middle of the time that the stack spends on it. The cost is
+ * learned from the batches before. What is left of the error is measured in
+ * tests/net and tests/bench.
+ *
+ * Plain value, one thread.
+ */
+#ifndef SPD_ENGINE_STAMP_AHEAD_H
+#define SPD_ENGINE_STAMP_AHEAD_H
+
+#include <stddef.h>
+
+#include "common/base/time.h"
+
+struct spd_stamp_ahead {
+    spd_ns per_send_ns; /* learned; 0 before the first batch */
+};
+
+/* From the start of the call to the moment when packet `position` leaves. */
+spd_ns spd_stamp_ahead_offset(const struct spd_stamp_ahead *ahead, size_t position);
+
+/* A batch of n sends took elapsed_ns. A batch that took very long (the thread
+ * was interrupted) moves the estimate only a little. */
+void spd_stamp_ahead_learn(struct spd_stamp_ahead *ahead, spd_ns elapsed_ns, size_t n);
+
+#endif
