@@ -1,0 +1,161 @@
+/*
+ * stampede reflect: the Session-Reflector on the main thread until Ctrl-C.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/engine/reflector.h"
+#include "common/sys/console.h"
+#include "common/wire/stamp.h"
+#include "service/burst_spec.h"
+#include "service/commands.h"
+#include "service/reflector_counts.h"
+
+#define KEY_CONSOLE   1
+#define KEY_REFLECTOR 16
+
+struct reflect {
+    const struct spd_settings *settings;
+    struct spd_cport *port;
+    struct spd_reflector *reflector;
+    struct spd_addr listen[SPD_REFLECTOR_MAX_LISTEN];
+    size_t n_listen;
+    bool stop;
+};
+
+static void write_counts(struct reflect *r)
+{
+    struct spd_reflector_counters counters;
+
+    spd_reflector_counters(r->reflector, &counters);
+    spd_reflector_counts_write(stdout, &counters, r->settings->json);
+}
+
+static void on_post(void *context, const struct spd_completion *c)
+{
+    struct reflect *r = context;
+
+    if (c->key != KEY_CONSOLE)
+        return;
+    if (c->n_bytes == SPD_CONSOLE_STATUS)
+        write_counts(r);
+    else
+        r->stop = true;
+}
+
+static enum spd_err add_listen(struct reflect *r, const char *text, struct spd_diag *diag)
+{
+    struct spd_addr *a = &r->listen[r->n_listen];
+    char host[256];
+    uint16_t port;
+
+    if (!spd_addr_split(text, SPD_STAMP_DEFAULT_PORT, true, host, sizeof(host), &port) ||
+        !spd_addr_parse_host(host, a))
+        return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                            "--listen %s: not an address to listen on; give ADDR, ADDR:PORT or "
+                            "[IPV6]:PORT, such as 0.0.0.0:862 or [::]:8620",
+                            text);
+    a->port = port;
+    r->n_listen++;
+    return SPD_ERR_OK;
+}
+
+static enum spd_err find_listen(struct reflect *r, struct spd_diag *diag)
+{
+    const struct spd_settings *s = r->settings;
+    enum spd_err err = SPD_ERR_OK;
+
+    for (size_t i = 0; i < s->listen.n && !err; i++)
+        err = add_listen(r, s->listen.text[i], diag);
+    if (s->listen.n > 0 || err)
+        return err;
+    if (!s->ipv6)
+        err = add_listen(r, "0.0.0.0", diag);
+    if (!s->ipv4 && !err)
+        err = add_listen(r, "::", diag);
+    return err;
+}
+
+static enum spd_err open_reflector(struct reflect *r, struct spd_diag *diag)
+{
+    const struct spd_settings *s = r->settings;
+    struct spd_reflector_config config = {
+        .listen = r->listen,
+        .n_listen = r->n_listen,
+        .interface_name = s->interface_name,
+        .stateful = s->stateful,
+        .max_sessions = (size_t)s->max_sessions,
+        .idle_timeout_ns = s->idle_timeout_ns,
+        .reply_dscp = s->reply_dscp,
+    };
+    enum spd_err err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
+
+    /* A host without IPv6 is no reason not to reflect: both families were our
+     * own choice. */
+    if (err == SPD_ERR_NOTSUP && s->listen.n == 0 && r->n_listen == 2) {
+        r->n_listen = config.n_listen = 1;
+        err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
+    }
+    return err;
+}
+
+static void announce(const struct reflect *r)
+{
+    if (r->settings->quiet)
+        return;
+    for (size_t i = 0; i < r->n_listen; i++) {
+        char address[SPD_ADDR_TEXT_BYTES];
+        struct spd_udp_facts facts;
+
+        spd_reflector_facts(r->reflector, i, &facts);
+        fprintf(stderr, "reflecting on %s, %s, receive stamps: %s\n",
+                spd_addr_format(&facts.local, address),
+                r->settings->stateful ? "stateful" : "stateless",
+                spd_stamp_source_text(facts.receive_stamp ? facts.receive_stamp
+                                                          : SPD_STAMP_USER));
+        if (facts.note[0])
+            fprintf(stderr, "  note: %s\n", facts.note);
+    }
+    fflush(stderr);
+}
+
+static enum spd_err serve(struct reflect *r, struct spd_diag *diag)
+{
+    spd_ns wait_ns = r->settings->spin ? 0 : SPD_NS_PER_S;
+    enum spd_err err = SPD_ERR_OK;
+
+    while (!r->stop) {
+        err = spd_reflector_step(r->reflector, wait_ns, on_post, r);
+        if (err && err != SPD_ERR_TIMEOUT)
+            return spd_diag_set(diag, err, 0, "the completion port failed: %s",
+                                spd_err_text(err));
+    }
+    return SPD_ERR_OK;
+}
+
+int spd_command_reflect(const struct spd_settings *settings)
+{
+    struct spd_cport_config port = { .single_owner = true };
+    struct reflect r = { .settings = settings };
+    struct spd_diag diag = { 0 };
+    enum spd_err err = find_listen(&r, &diag);
+
+    if (!err)
+        err = spd_cport_create(&port, &r.port, &diag);
+    if (!err)
+        err = spd_console_watch(r.port, KEY_CONSOLE, &diag);
+    if (!err)
+        err = open_reflector(&r, &diag);
+    if (!err) {
+        announce(&r);
+        err = serve(&r, &diag);
+        write_counts(&r);
+    }
+    spd_console_unwatch();
+    spd_reflector_destroy(r.reflector);
+    if (r.port) {
+        spd_cport_close(r.port);
+        spd_cport_destroy(r.port);
+    }
+    return err ? spd_complain(&diag) : SPD_EXIT_OK;
+}

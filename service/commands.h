@@ -1,0 +1,42 @@
+/*
+ * The commands and what they share.
+ */
+#ifndef SPD_SERVICE_COMMANDS_H
+#define SPD_SERVICE_COMMANDS_H
+
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "service/options.h"
+
+/* Exit codes, also in README and --help. */
+enum spd_exit {
+    SPD_EXIT_OK = 0,
+    SPD_EXIT_THRESHOLD = 1,   /* measured, and a threshold was missed */
+    SPD_EXIT_USAGE = 2,       /* the call is wrong */
+    SPD_EXIT_ENVIRONMENT = 3, /* something here or on the way prevents it */
+};
+
+struct spd_command {
+    const char *name;
+    unsigned bit;             /* enum spd_command_bit */
+    const char *operand;      /* "HOST[:PORT]", or NULL */
+    const char *summary;
+    const char *examples;     /* lines, each indented by two blanks */
+    int (*run)(const struct spd_settings *settings);
+};
+
+extern const struct spd_command spd_commands[];
+extern const size_t spd_n_commands;
+
+int spd_command_burst(const struct spd_settings *settings);
+int spd_command_reflect(const struct spd_settings *settings);
+
+/* "stampede: TEXT" on standard error; returns the exit code for the error. */
+int spd_complain(const struct spd_diag *diag);
+
+/* To standard output. */
+void spd_help_program(FILE *stream);
+void spd_help_command(FILE *stream, const struct spd_command *command);
+
+#endif

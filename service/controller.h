@@ -1,0 +1,57 @@
+/*
+ * The controller: starts tests, each in a handler thread of its own, gives them
+ * turns so that two bursts never share a time slice, watches and cancels them.
+ * It speaks with the handlers through completion ports only (spec B12).
+ *
+ * One thread uses a controller: the one that created it.
+ */
+#ifndef SPD_SERVICE_CONTROLLER_H
+#define SPD_SERVICE_CONTROLLER_H
+
+#include "common/engine/session.h"
+
+struct spd_controller;
+
+#define SPD_CONTROLLER_TESTS_MAX 64
+
+/* Keys of the controller's port below this are free for others, such as the
+ * console's events. */
+#define SPD_CONTROLLER_FIRST_KEY 16
+
+/* What the controller tells its user, on the thread that calls step. */
+struct spd_controller_events {
+    void *context;
+    /* n_attempts at bursts of this test are over. */
+    void (*on_progress)(void *context, size_t test, uint32_t n_attempts);
+    /* The test is over; its record may be read until the controller goes. */
+    void (*on_finished)(void *context, size_t test, struct spd_test_record *record);
+    /* A post with a key below SPD_CONTROLLER_FIRST_KEY. */
+    void (*on_post)(void *context, uintptr_t key, uint32_t n_bytes);
+};
+
+/* Errors: NOMEM, and as spd_cport_create. */
+enum spd_err spd_controller_create(const struct spd_controller_events *events,
+                                   struct spd_controller **out, struct spd_diag *diag);
+
+/* The port on which the controller waits. */
+struct spd_cport *spd_controller_port(struct spd_controller *controller);
+
+/* Start a test; *test is its number. Errors: LIMIT (too many), NOMEM, and as
+ * spd_session_create. */
+enum spd_err spd_controller_start(struct spd_controller *controller,
+                                  const struct spd_burst_spec *spec, const struct spd_plan *plan,
+                                  const struct spd_cport_config *port_config, size_t *test,
+                                  struct spd_diag *diag);
+
+/* Let a test end with what it has so far. */
+void spd_controller_cancel(struct spd_controller *controller, size_t test);
+
+/* Wait for events and act on them; returns how many tests still run. Errors
+ * of the port count as the end: 0. */
+size_t spd_controller_step(struct spd_controller *controller, spd_ns max_wait_ns);
+
+/* Cancels what still runs, waits for its end, frees everything, the records
+ * too. NULL is allowed. */
+void spd_controller_destroy(struct spd_controller *controller);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * Finds the command and runs it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/sys/console.h"
+#include "service/commands.h"
+
+const struct spd_command spd_commands[] = {
+    { "burst", SPD_COMMAND_BURST, "HOST[:PORT]",
+      "send bursts to a STAMP or TWAMP-Light reflector and explain what came back",
+      "  stampede burst 192.0.2.7 --packets 200 --size 1000\n"
+      "  stampede burst pc7.example:8620 --dscp EF --csv packets.csv\n"
+      "  stampede burst [2001:db8::7] --bursts 100 --json\n",
+      spd_command_burst },
+    { "reflect", SPD_COMMAND_REFLECT, NULL,
+      "answer test packets (STAMP Session-Reflector, RFC 8762) until Ctrl-C",
+      "  stampede reflect\n"
+      "  stampede reflect --listen 192.0.2.7:8620 --listen [2001:db8::7]:8620\n"
+      "  stampede reflect --stateful --max-sessions 100\n"
+      "SIGUSR1 or Ctrl-Break prints the counters; so does the end.\n",
+      spd_command_reflect },
+};
+const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
+
+int spd_complain(const struct spd_diag *diag)
+{
+    fprintf(stderr, "stampede: %s\n", diag->text[0] ? diag->text : spd_err_text(diag->err));
+    return diag->err == SPD_ERR_INVALID || diag->err == SPD_ERR_RANGE ? SPD_EXIT_USAGE
+                                                                      : SPD_EXIT_ENVIRONMENT;
+}
+
+static const struct spd_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < spd_n_commands; i++)
+        if (strcmp(spd_commands[i].name, name) == 0)
+            return &spd_commands[i];
+    return NULL;
+}
+
+static int run_command(const struct spd_command *command, int argc, char **argv)
+{
+    struct spd_settings settings;
+    struct spd_diag diag = { 0 };
+
+    if (spd_options_parse(command->bit, command->operand, argc, argv, &settings, &diag))
+        return spd_complain(&diag);
+    if (settings.help) {
+        spd_help_command(stdout, command);
+        return SPD_EXIT_OK;
+    }
+    return command->run(&settings);
+}
+
+int main(int argc, char **argv)
+{
+    const struct spd_command *command;
+    struct spd_diag diag = { 0 };
+
+    if (spd_console_init(&diag))
+        return spd_complain(&diag);
+    if (argc < 2) {
+        spd_help_program(stderr);
+        return SPD_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        command = argc > 2 ? find_command(argv[2]) : NULL;
+        if (command)
+            spd_help_command(stdout, command);
+        else
+            spd_help_program(stdout);
+        return SPD_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("stampede " SPD_VERSION);
+        return SPD_EXIT_OK;
+    }
+    command = find_command(argv[1]);
+    if (!command) {
+        spd_diag_set(&diag, SPD_ERR_INVALID, 0, "%s: no such command; stampede --help lists them",
+                     argv[1]);
+        return spd_complain(&diag);
+    }
+    return run_command(command, argc - 2, argv + 2);
+}

@@ -1,0 +1,91 @@
+/*
+ * The one table of settings: what each is called, what it takes, its default,
+ * which commands know it, and what it means. The parser, --help and the manual
+ * are made from it.
+ */
+#ifndef SPD_SERVICE_OPTIONS_H
+#define SPD_SERVICE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/time.h"
+
+/* Bits for the commands that know an option. */
+enum spd_command_bit { SPD_COMMAND_BURST = 1u << 0, SPD_COMMAND_REFLECT = 1u << 1 };
+
+enum spd_option_kind {
+    SPD_OPTION_FLAG,     /* no value; bool */
+    SPD_OPTION_COUNT,    /* decimal number; uint64_t */
+    SPD_OPTION_DURATION, /* 500us, 20ms, 2s; spd_ns */
+    SPD_OPTION_DSCP,     /* EF, af41, 46; int, or -1 for "copy" where min is negative */
+    SPD_OPTION_TEXT,     /* const char * into argv */
+    SPD_OPTION_TEXTS,    /* repeatable; struct spd_texts */
+};
+
+#define SPD_TEXTS_MAX 64
+
+struct spd_texts {
+    const char *text[SPD_TEXTS_MAX];
+    size_t n;
+};
+
+/* Every setting of every command, filled with defaults by parse. */
+struct spd_settings {
+    const char *host; /* the operand of burst */
+    bool help;
+    bool json;
+    bool records;
+    bool quiet;
+    bool spin;
+    bool ipv4;
+    bool ipv6;
+    bool stateful;
+    bool user_stamps;
+    uint64_t n_packets;
+    uint64_t n_bursts;
+    uint64_t size_bytes;
+    uint64_t n_retries;
+    uint64_t max_sessions;
+    spd_ns gap_ns;
+    spd_ns timeout_ns;
+    spd_ns gap_limit_ns;
+    spd_ns idle_timeout_ns;
+    int dscp;
+    int reply_dscp;
+    const char *csv;
+    const char *interface_name;
+    const char *source;
+    struct spd_texts listen;
+};
+
+struct spd_option {
+    const char *name;      /* without the dashes */
+    char letter;           /* short form, or 0 */
+    unsigned commands;     /* of enum spd_command_bit */
+    enum spd_option_kind kind;
+    const char *argument;  /* "N", "TIME"; NULL for flags */
+    int64_t min, max;      /* of counts (as they are) and durations (ns) */
+    const char *initial;   /* the default as one would type it; NULL: none */
+    size_t offset;         /* into struct spd_settings */
+    const char *help;
+};
+
+extern const struct spd_option spd_options[];
+extern const size_t spd_n_options;
+
+/* Parse the arguments that follow the command's name. Options and operands may
+ * be mixed; "--" ends the options; "--name=value" works too. operand_name is
+ * the one operand the command needs ("HOST"), or NULL for none. Errors:
+ * INVALID or RANGE with a diag that names the option, what is wrong with it and
+ * what it takes. With --help given, the rest is not checked. */
+enum spd_err spd_options_parse(unsigned command, const char *operand_name, int argc, char **argv,
+                               struct spd_settings *out, struct spd_diag *diag);
+
+/* A duration as typed: a number with ns, us, ms, s or min; a bare number means
+ * milliseconds. Returns false for anything else and beyond 10^6 s. */
+bool spd_duration_parse(const char *text, spd_ns *out);
+
+#endif

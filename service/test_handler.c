@@ -1,0 +1,85 @@
+/*
+ * A loop around spd_session_step; the thread is time-critical only while it
+ * hands a burst over.
+ */
+#include "service/test_handler.h"
+
+#include <stdlib.h>
+
+#include "common/sys/thread.h"
+
+struct spd_test_handler {
+    struct spd_cport *controller_port;
+    uintptr_t first_key;
+    struct spd_session *session;
+    struct spd_thread *thread;
+};
+
+static void notify(void *context, enum spd_session_event event, uint32_t number)
+{
+    struct spd_test_handler *h = context;
+
+    (void)spd_cport_post(h->controller_port, h->first_key + (uintptr_t)event, number, NULL);
+}
+
+static void run(void *argument)
+{
+    struct spd_test_handler *h = argument;
+
+    while (spd_session_step(h->session, SPD_NS_FOREVER))
+        ;
+}
+
+enum spd_err spd_test_handler_start(struct spd_cport *controller_port, uintptr_t first_key,
+                                    const struct spd_burst_spec *spec,
+                                    const struct spd_plan *plan,
+                                    const struct spd_cport_config *port_config,
+                                    struct spd_test_handler **out, struct spd_diag *diag)
+{
+    struct spd_test_handler *h = calloc(1, sizeof(*h));
+    enum spd_err err;
+
+    if (!h)
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the test");
+    h->controller_port = controller_port;
+    h->first_key = first_key;
+    err = spd_session_create(spec, plan, port_config, notify, h, &h->session, diag);
+    if (err) {
+        free(h);
+        return err;
+    }
+    err = spd_thread_start(&h->thread, "spd-test", run, h);
+    if (err) {
+        spd_session_destroy(h->session);
+        free(h);
+        return spd_diag_set(diag, err, 0, "cannot start the thread of the test: %s",
+                            spd_err_text(err));
+    }
+    *out = h;
+    return SPD_ERR_OK;
+}
+
+void spd_test_handler_grant(struct spd_test_handler *h)
+{
+    spd_session_grant(h->session);
+}
+
+void spd_test_handler_cancel(struct spd_test_handler *h)
+{
+    spd_session_cancel(h->session);
+}
+
+struct spd_test_record *spd_test_handler_join(struct spd_test_handler *h)
+{
+    spd_thread_join(h->thread);
+    h->thread = NULL;
+    return spd_session_record(h->session);
+}
+
+void spd_test_handler_destroy(struct spd_test_handler *h)
+{
+    if (!h)
+        return;
+    spd_session_destroy(h->session);
+    free(h);
+}
