@@ -105,7 +105,7 @@ static enum spd_err constrain(int fd, const struct spd_addr *source, const char 
                                                 (socklen_t)strlen(interface_name)) != 0) {
         int os = errno;
 
-        return spd_diag_set(diag, spd_oserr_map(os), os, "cannot use interface \"%.32s\" (%s)",
+        return spd_diag_set(diag, spd_oserr_map(os), os, "cannot use interface \"%.63s\" (%s)",
                             interface_name, spd_oserr_name(os));
     }
     if (source != NULL) {
@@ -119,7 +119,7 @@ static enum spd_err constrain(int fd, const struct spd_addr *source, const char 
             int os = errno;
 
             return spd_diag_set(diag, SPD_ERR_NOT_FOUND, os,
-                                "%s is no address of this host%s%.32s (%s); `ip address` lists "
+                                "%s is no address of this host%s%.63s (%s); `ip address` lists "
                                 "them",
                                 spd_addr_format_host(source, text),
                                 interface_name[0] != '\0' ? " on interface " : "", interface_name,
@@ -142,7 +142,7 @@ static enum spd_err connect_failed(int os, const struct spd_addr *target,
     /* EINVAL: a source that cannot reach it (127.0.0.1 to elsewhere), a
      * link-local target without interface, or a blackhole route. */
     return spd_diag_set(diag, SPD_ERR_NET_UNREACHABLE, os,
-                        "no route to %s%s%s%s%.32s (%s); check `ip route`, the source and the "
+                        "no route to %s%s%s%s%.63s (%s); check `ip route`, the source and the "
                         "interface",
                         spd_addr_format_host(target, to), from[0] != '\0' ? " from " : "", from,
                         interface_name[0] != '\0' ? " through " : "", interface_name,
@@ -228,7 +228,7 @@ enum spd_err spd_netif_path(const struct spd_addr *target, const struct spd_addr
         index = if_nametoindex(name);
         if (index == 0) {
             return spd_diag_set(diag, SPD_ERR_NOT_FOUND, errno,
-                                "no interface \"%.32s\" on this host; `ip link` lists them", name);
+                                "no interface \"%.63s\" on this host; `ip link` lists them", name);
         }
     }
     fd = socket(spd_sockaddr_family(target->family), SOCK_DGRAM | SOCK_CLOEXEC, 0);
