@@ -30,6 +30,7 @@ void spd_variation_pdv(const spd_ns *delays, size_t n, spd_ns *pdv);
 struct spd_jitter {
     double jitter_ns;
     spd_ns previous_ns;
+    uint64_t n_pairs;
     bool has_previous;
 };
 
