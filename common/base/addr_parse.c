@@ -147,7 +147,6 @@ bool spd_addr_parse_host(const char *text, struct spd_addr *out)
         *out = a;
         return true;
     }
-    memset(a.bytes, 0, sizeof a.bytes);
     a.family = SPD_FAMILY_IPV6;
     if (!parse_ipv6(host, a.bytes))
         return false;

@@ -91,6 +91,8 @@ static const struct era_row era_rows[] = {
     { "68 years ahead is still ahead", 0x83AA7E8000000000 + (UINT64_C(0x7FFFFFFF) << 32), 0,
       0x7FFFFFFF },
     { "half an era is ahead", 0x83AA7E8000000000 + (UINT64_C(0x80000000) << 32), 0, 0x80000000 },
+    { "half an era is ahead within one era", 0x8000000000000000, 2085978496,
+      2085978496 + 0x80000000 },
     { "more than half an era is behind", 0x83AA7E8000000000 + (UINT64_C(0x80000001) << 32), 0,
       -0x7FFFFFFF },
     { "era 2", 0x0000000000000000, 2085978496 + ERA_S, 2085978496 + ERA_S },

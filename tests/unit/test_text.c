@@ -28,6 +28,8 @@ static const struct cut_row cut_rows[] = {
     { "four bytes, cut behind it", 6, "a\xF0\x9F\x9A\x80z", "a\xF0\x9F\x9A\x80" },
     { "continuations alone are cut where they stand", 5, "\x80\x80\x80\x80\x80\x80",
       "\x80\x80\x80\x80" },
+    { "so are too many of them behind a character", 6, "a\x80\x80\x80\x80\x80\x80",
+      "a\x80\x80\x80\x80" },
     { "a character that fills all the room", 3, "\xF0\x9F\x9A\x80", "" },
 };
 
