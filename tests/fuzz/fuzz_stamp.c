@@ -3,6 +3,7 @@
  * as a reply that a Session-Sender receives. Besides what sanitizers see, the
  * rules that must hold for whatever arrives are checked here.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     enum spd_err as_request = spd_stamp_read_request(data, n_bytes, &request);
     enum spd_err as_reply = spd_stamp_read_reply(data, n_bytes, &reply);
 
-    MUST(as_request == SPD_ERR_OK || as_request == SPD_ERR_FORMAT);
-    MUST(as_reply == SPD_ERR_OK || as_reply == SPD_ERR_FORMAT);
+    /* Long enough, and with a Multiplier (RFC 4656 section 4.1.2): nothing else counts. */
+    bool sound = n_bytes > 13 && data[13] != 0;
+    MUST(as_request == (sound ? SPD_ERR_OK : SPD_ERR_FORMAT));
+    MUST(as_reply == (sound && n_bytes >= SPD_STAMP_REPLY_MIN_BYTES ? SPD_ERR_OK : SPD_ERR_FORMAT));
+    MUST(as_reply != SPD_ERR_OK || reply.sender_ttl_known == (n_bytes > 40));
     if (as_request == SPD_ERR_OK)
         reflect(data, n_bytes, &request);
     if (as_reply == SPD_ERR_OK)
