@@ -126,6 +126,8 @@ static enum spd_err send_now(struct spd_udp *udp, const struct sim_op *op)
     spd_ns at_ns, leaves_ns;
     enum spd_err err = sim_trouble_send(udp->host);
 
+    if (err == SPD_ERR_OK && spd_addr_is_multicast(&datagram->to))
+        err = SPD_ERR_PERM; /* to many: a right that nobody has here */
     if (err == SPD_ERR_OK && udp->config.dont_fragment &&
         op->n_bytes + spd_addr_header_bytes(&datagram->to) > sim_link_mtu(udp->host, host))
         err = SPD_ERR_TOO_BIG;
