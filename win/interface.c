@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "win/sockaddr.h"
+
 #define LIST_BYTES_FIRST 16384
 #define LIST_ATTEMPTS    5
 
@@ -50,14 +52,49 @@ const IP_ADAPTER_ADDRESSES *spd_interface_find(const IP_ADAPTER_ADDRESSES *list,
     return NULL;
 }
 
-uint32_t spd_interface_index(const char *name)
+bool spd_interface_has(const IP_ADAPTER_ADDRESSES *adapter, const struct spd_addr *addr)
+{
+    for (const IP_ADAPTER_UNICAST_ADDRESS *u = adapter->FirstUnicastAddress; u != NULL;
+         u = u->Next) {
+        SOCKADDR_INET address = { 0 };
+        struct spd_addr own;
+
+        if (u->Address.iSockaddrLength > (INT)sizeof address)
+            continue;
+        memcpy(&address, u->Address.lpSockaddr, (size_t)u->Address.iSockaddrLength);
+        spd_sockaddr_to(&address, &own);
+        own.scope_id = addr->scope_id;
+        if (spd_addr_equal_host(&own, addr))
+            return true;
+    }
+    return false;
+}
+
+bool spd_interface_is_local(const struct spd_addr *addr)
+{
+    IP_ADAPTER_ADDRESSES *list;
+    bool found = false;
+
+    if (spd_addr_is_loopback(addr))
+        return true;
+    list = spd_interface_list();
+    for (const IP_ADAPTER_ADDRESSES *a = list; a != NULL && !found; a = a->Next)
+        found = spd_interface_has(a, addr);
+    free(list);
+    return found;
+}
+
+uint32_t spd_interface_look_up(const char *name, const struct spd_addr *addr, bool *has_addr)
 {
     IP_ADAPTER_ADDRESSES *list = spd_interface_list();
     const IP_ADAPTER_ADDRESSES *found = list != NULL ? spd_interface_find(list, name) : NULL;
     uint32_t index = 0;
 
-    if (found != NULL)
+    *has_addr = false;
+    if (found != NULL) {
         index = found->IfIndex != 0 ? found->IfIndex : found->Ipv6IfIndex;
+        *has_addr = spd_interface_has(found, addr);
+    }
     free(list);
     return index;
 }

@@ -11,44 +11,14 @@
 
 #include <mstcpip.h>
 
+#include "win/interface.h"
 #include "win/oserr.h"
+#include "win/sockaddr.h"
 #include "win/wine.h"
 
 #define DEFAULT_DATAGRAM_BYTES  2048
 #define DEFAULT_QUEUED_RECEIVES 4096
 #define MOST_DATAGRAM_BYTES     65535
-
-void spd_win_sockaddr(const struct spd_addr *addr, SOCKADDR_INET *out, int *length)
-{
-    memset(out, 0, sizeof *out);
-    if (addr->family == SPD_FAMILY_IPV4) {
-        out->Ipv4.sin_family = AF_INET;
-        out->Ipv4.sin_port = htons(addr->port);
-        memcpy(&out->Ipv4.sin_addr, addr->bytes, 4);
-        *length = (int)sizeof out->Ipv4;
-    } else {
-        out->Ipv6.sin6_family = AF_INET6;
-        out->Ipv6.sin6_port = htons(addr->port);
-        out->Ipv6.sin6_scope_id = addr->scope_id;
-        memcpy(&out->Ipv6.sin6_addr, addr->bytes, 16);
-        *length = (int)sizeof out->Ipv6;
-    }
-}
-
-void spd_win_addr(const SOCKADDR_INET *from, struct spd_addr *out)
-{
-    memset(out, 0, sizeof *out);
-    if (from->si_family == AF_INET) {
-        out->family = SPD_FAMILY_IPV4;
-        out->port = ntohs(from->Ipv4.sin_port);
-        memcpy(out->bytes, &from->Ipv4.sin_addr, 4);
-    } else if (from->si_family == AF_INET6) {
-        out->family = SPD_FAMILY_IPV6;
-        out->port = ntohs(from->Ipv6.sin6_port);
-        out->scope_id = from->Ipv6.sin6_scope_id;
-        memcpy(out->bytes, &from->Ipv6.sin6_addr, 16);
-    }
-}
 
 /* What the person in front of the program can do about it. */
 static const char *remedy(enum spd_err err, const struct spd_addr *addr)
@@ -146,13 +116,16 @@ static enum spd_err bind_and_connect(struct spd_udp *udp, const struct spd_udp_c
                                      struct spd_diag *diag)
 {
     SOCKADDR_INET address;
-    int length;
+    int length = spd_sockaddr_from(&config->local, &address);
 
-    spd_win_sockaddr(&config->local, &address, &length);
     if (bind(udp->socket, (const struct sockaddr *)&address, length) != 0)
         return fail(diag, "open", &config->local, (DWORD)WSAGetLastError());
+    /* Wine binds to any IPv4 address. */
+    if (udp->wine && !spd_addr_is_any(&config->local) && !spd_addr_is_multicast(&config->local) &&
+        !spd_interface_is_local(&config->local))
+        return fail(diag, "open", &config->local, WSAEADDRNOTAVAIL);
     if (config->remote.family != SPD_FAMILY_NONE) {
-        spd_win_sockaddr(&config->remote, &address, &length);
+        length = spd_sockaddr_from(&config->remote, &address);
         if (connect(udp->socket, (const struct sockaddr *)&address, length) != 0)
             return fail(diag, "connect", &config->remote, (DWORD)WSAGetLastError());
         udp->remote = config->remote;
@@ -161,7 +134,7 @@ static enum spd_err bind_and_connect(struct spd_udp *udp, const struct spd_udp_c
     length = (int)sizeof address;
     if (getsockname(udp->socket, (struct sockaddr *)&address, &length) != 0)
         return fail(diag, "open", &config->local, (DWORD)WSAGetLastError());
-    spd_win_addr(&address, &udp->facts.local);
+    spd_sockaddr_to(&address, &udp->facts.local);
     return SPD_ERR_OK;
 }
 

@@ -53,10 +53,6 @@ struct spd_udp {
     size_t n_scratch;
     size_t next_scratch;
 
-    /* Sends that wait for an earlier one of this socket; see udp_send.c. */
-    struct spd_op_list held;
-    unsigned n_pending_sends;
-
     bool wine;
     int tclass; /* in force for the socket's sends unless they ask otherwise; -1 none */
     int marked; /* the socket option's value now, where that marks anything */
@@ -71,10 +67,6 @@ struct spd_udp {
     size_t n_icmp;
 };
 
-/* Addresses as Winsock has them. The length is for the family. */
-void spd_win_sockaddr(const struct spd_addr *addr, SOCKADDR_INET *out, int *length);
-void spd_win_addr(const SOCKADDR_INET *from, struct spd_addr *out);
-
 /* Apply the configuration before and after bind; fills udp->facts. */
 enum spd_err spd_udp_options_before_bind(struct spd_udp *udp, const struct spd_udp_config *config,
                                          struct spd_diag *diag);
@@ -87,8 +79,6 @@ bool spd_udp_mark(struct spd_udp *udp, int tclass);
  * the system took it; otherwise it has completed with its error. */
 bool spd_udp_issue_send_locked(struct spd_udp *udp, struct spd_op *op);
 void spd_udp_issue_receive_locked(struct spd_udp *udp, struct spd_op *op);
-/* A send of the socket that was pending is done: let the held ones follow. */
-void spd_udp_send_done(struct spd_udp *udp);
 
 /* What one wait has found out and its completions share. */
 struct spd_receive_context {

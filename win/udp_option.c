@@ -88,24 +88,31 @@ static void set_receive_stamps(struct spd_udp *udp)
         udp->facts.receive_stamp = SPD_STAMP_KERNEL;
 }
 
-static enum spd_err set_interface(struct spd_udp *udp, const char *name, struct spd_diag *diag)
+/* Send through this interface. With the address of the interface as the local
+ * one this is so anyway: Windows sends from where the source address is. */
+static enum spd_err set_interface(struct spd_udp *udp, const char *name,
+                                  const struct spd_addr *local, struct spd_diag *diag)
 {
-    uint32_t index = spd_interface_index(name);
     char text[SPD_OSERR_TEXT_BYTES];
+    bool has_local = false;
+    uint32_t index = spd_interface_look_up(name, local, &has_local);
     DWORD code;
+    bool ok;
 
     if (index == 0)
         return spd_diag_set(diag, SPD_ERR_NOT_FOUND, 0,
                             "there is no interface \"%s\" (ipconfig shows their names)", name);
     /* In network byte order for IPv4, in the host's for IPv6: documented so. */
-    if (udp->family == SPD_FAMILY_IPV4
-            ? set_option(udp, IPPROTO_IP, IP_UNICAST_IF, (int)htonl(index))
-            : set_option(udp, IPPROTO_IPV6, IPV6_UNICAST_IF, (int)index))
+    if (udp->family == SPD_FAMILY_IPV4)
+        ok = set_option(udp, IPPROTO_IP, IP_UNICAST_IF, (int)htonl(index));
+    else
+        ok = set_option(udp, IPPROTO_IPV6, IPV6_UNICAST_IF, (int)index);
+    if (ok || has_local)
         return SPD_ERR_OK;
     code = (DWORD)WSAGetLastError();
-    return spd_diag_set(diag, spd_oserr_map(code), (int32_t)code,
-                        "cannot bind to the interface \"%s\": %s", name,
-                        spd_oserr_text(code, text));
+    return spd_diag_set(diag, SPD_ERR_NOTSUP, (int32_t)code,
+                        "cannot bind to the interface \"%s\" (%s); give its address as the source",
+                        name, spd_oserr_text(code, text));
 }
 
 enum spd_err spd_udp_options_before_bind(struct spd_udp *udp, const struct spd_udp_config *config,
@@ -136,7 +143,7 @@ enum spd_err spd_udp_options_before_bind(struct spd_udp *udp, const struct spd_u
     if (config->want_receive_stamps)
         set_receive_stamps(udp);
     if (config->interface_name[0] != '\0')
-        return set_interface(udp, config->interface_name, diag);
+        return set_interface(udp, config->interface_name, &config->local, diag);
     return SPD_ERR_OK;
 }
 

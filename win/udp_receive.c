@@ -12,6 +12,7 @@
 
 #include "common/sys/clock.h"
 #include "win/oserr.h"
+#include "win/sockaddr.h"
 
 /* A stamp that lies further back was not taken by this computer's counter. */
 #define STAMP_AGE_MOST_NS (10 * SPD_NS_PER_S)
@@ -209,6 +210,6 @@ void spd_udp_finish_receive(struct spd_op *op, uint32_t n_bytes,
     meta->truncated = err == SPD_ERR_TRUNCATED;
     if (!arrived)
         return;
-    spd_win_addr(&w->peer, &meta->from);
+    spd_sockaddr_to(&w->peer, &meta->from);
     read_details(w, context, meta);
 }

@@ -12,6 +12,7 @@
 
 #include "common/sys/clock.h"
 #include "win/oserr.h"
+#include "win/sockaddr.h"
 
 #define MOST_PAYLOAD_BYTES 65507
 
@@ -64,8 +65,6 @@ static void add_source(struct spd_win_op *w, const struct spd_addr *from)
 static void fill(struct spd_udp *udp, struct spd_win_op *w, const void *data, size_t n_bytes,
                  const struct spd_udp_send_options *options)
 {
-    int length = 0;
-
     w->buffers[0].buf = (char *)(uintptr_t)data; /* the system only reads it */
     w->buffers[0].len = (ULONG)n_bytes;
     memset(&w->message, 0, sizeof w->message);
@@ -75,9 +74,8 @@ static void fill(struct spd_udp *udp, struct spd_win_op *w, const void *data, si
     if (options == NULL)
         return;
     if (options->to != NULL) {
-        spd_win_sockaddr(options->to, &w->peer, &length);
+        w->message.namelen = spd_sockaddr_from(options->to, &w->peer);
         w->message.name = (struct sockaddr *)&w->peer;
-        w->message.namelen = length;
         w->to_given = true;
     }
     if (options->from != NULL) {
