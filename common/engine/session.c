@@ -27,7 +27,7 @@ enum state {
     STATE_START,
     STATE_DISCOVER,
     STATE_OPEN,
-    STATE_PREPARE,
+    STATE_WANT_TURN,
     STATE_AWAIT_TURN,
     STATE_COLLECT,
     STATE_PAUSE,
@@ -204,43 +204,43 @@ static void on_open(struct spd_session *s, spd_ns now_ns)
                             &s->record.outcome))
         give_up(s);
     else
-        go(s, STATE_PREPARE, now_ns);
+        go(s, STATE_WANT_TURN, now_ns);
 }
 
-static void on_prepare(struct spd_session *s, spd_ns now_ns)
+static void on_want_turn(struct spd_session *s)
 {
-    enum spd_err err = spd_dispatch_prepare(s->dispatch, s->burst_index, s->attempt);
-
-    (void)now_ns;
-    if (err) {
-        spd_diag_set(&s->record.outcome, err, 0, "cannot queue a burst of %u packets: %s",
-                     s->spec.n_packets, spd_err_text(err));
-        give_up(s);
-        return;
-    }
     s->granted = false;
     go(s, STATE_AWAIT_TURN, SPD_NS_MAX);
     s->notify(s->context, SPD_SESSION_TURN_WANTED, s->burst_index);
 }
 
-/* The burst in hand never left: forget it. Closing the socket takes its packets
- * out of the queue. */
-static void drop_burst(struct spd_session *s)
+static void end_turn(struct spd_session *s)
 {
-    s->record.n_bursts--;
-    s->record.n_packets -= s->spec.n_packets;
     s->notify(s->context, SPD_SESSION_TURN_OVER, s->burst_index);
-    give_up(s);
 }
 
+/* The burst is queued only when its turn has come: the port commits what is
+ * pending before it waits, so a burst queued before the wait for the turn would
+ * leave then, outside of its time slice. */
 static void on_await_turn(struct spd_session *s)
 {
+    enum spd_err err;
+
     if (s->cancelled) {
-        drop_burst(s);
+        end_turn(s);
+        give_up(s);
         return;
     }
     if (!s->granted)
         return;
+    err = spd_dispatch_prepare(s->dispatch, s->burst_index, s->attempt);
+    if (err) {
+        spd_diag_set(&s->record.outcome, err, 0, "cannot queue a burst of %u packets: %s",
+                     s->spec.n_packets, spd_err_text(err));
+        end_turn(s);
+        give_up(s);
+        return;
+    }
     spd_dispatch_submit(s->dispatch);
     s->active_ns = steady_ns(s);
     s->answered_ns = 0;
@@ -300,7 +300,7 @@ static void on_collect(struct spd_session *s, spd_ns now_ns)
         return;
     burst = spd_dispatch_finish(s->dispatch);
     burst->interrupted = s->cancelled;
-    s->notify(s->context, SPD_SESSION_TURN_OVER, s->burst_index);
+    end_turn(s);
     s->notify(s->context, SPD_SESSION_PROGRESS, (uint32_t)s->record.n_bursts);
     after_burst(s, burst, steady_ns(s));
 }
@@ -310,7 +310,7 @@ static void on_pause(struct spd_session *s, spd_ns now_ns)
     if (s->cancelled)
         go(s, STATE_TAIL, now_ns);
     else if (now_ns >= s->due_ns)
-        go(s, STATE_PREPARE, now_ns);
+        go(s, STATE_WANT_TURN, now_ns);
 }
 
 /* Packets missing at the very end leave open where they were lost: one more
@@ -353,7 +353,7 @@ static void on_close(struct spd_session *s)
 static void advance(struct spd_session *s, spd_ns now_ns)
 {
     if (s->cancelled && (s->state == STATE_DISCOVER || s->state == STATE_OPEN ||
-                         s->state == STATE_PREPARE))
+                         s->state == STATE_WANT_TURN))
         give_up(s);
     switch (s->state) {
     case STATE_START:
@@ -365,8 +365,8 @@ static void advance(struct spd_session *s, spd_ns now_ns)
     case STATE_OPEN:
         on_open(s, now_ns);
         break;
-    case STATE_PREPARE:
-        on_prepare(s, now_ns);
+    case STATE_WANT_TURN:
+        on_want_turn(s);
         break;
     case STATE_AWAIT_TURN:
         on_await_turn(s);
