@@ -193,9 +193,7 @@ enum spd_err spd_export_json(FILE *file, const char *stream_name, const struct s
     struct spd_stream stream;
 
     spd_stream_init(&stream, file, stream_name);
-    spd_stream_text(&stream, "{");
-    enum spd_err err =
-        dump(&stream, make_object(SPD_FIELD_TEST, result, 0), JSON_EMBED | JSON_INDENT(2));
+    enum spd_err err = write_test(&stream, result);
     if (err == SPD_ERR_OK)
         err = write_environment(&stream, result);
     if (err == SPD_ERR_OK)
