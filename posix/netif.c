@@ -70,7 +70,7 @@ enum spd_err spd_netif_resolve(const char *host, uint16_t port, enum spd_family 
     struct spd_addr found = { 0 };
     int rc;
 
-    /* An empty name would mean this host to the C library. */
+    /* An empty name is nobody's, and not worth asking a name server. */
     rc = host[0] == '\0' ? EAI_NONAME : getaddrinfo(host, NULL, &hints, &list);
     if (rc != 0) {
         int os = errno;

@@ -107,7 +107,7 @@ static void counter_advances_at_its_frequency(void **state)
         spd_clock_correlate(&b);
         by_counter = spd_ticks_diff_ns(b.ticks, a.ticks, hz);
         by_wall = spd_wall_diff_ns(b.wall, a.wall);
-        slack = a.uncertainty_ns + b.uncertainty_ns + by_counter / 1000;
+        slack = a.uncertainty_ns + b.uncertainty_ns + by_counter / 2000;
         if (by_wall - by_counter <= slack && by_counter - by_wall <= slack) {
             return;
         }

@@ -24,7 +24,7 @@ static void page_size_is_a_power_of_two_and_does_not_change(void **state)
 
 static void memory_is_aligned_zeroed_writable_and_says_what_is_locked(void **state)
 {
-    static const size_t n_pages[] = { 1, 2, 3, 64, 2048 };
+    static const unsigned n_pages[] = { 1, 2, 3, 64, 2048 };
     size_t page_bytes = spd_pagemem_page_bytes();
 
     (void)state;
@@ -38,18 +38,18 @@ static void memory_is_aligned_zeroed_writable_and_says_what_is_locked(void **sta
         assert_int_equal(spd_pagemem_alloc(n_bytes, &memory, &locked_bytes, &diag), SPD_ERR_OK);
         bytes = memory;
         if ((uintptr_t)memory % page_bytes != 0) {
-            fail_msg("%zu pages: %p is not page-aligned", n_pages[row], memory);
+            fail_msg("%u pages: %p is not page-aligned", n_pages[row], memory);
         }
         for (size_t i = 0; i < n_bytes; i++) {
             if (bytes[i] != 0) {
-                fail_msg("%zu pages: byte %zu is not zero", n_pages[row], i);
+                fail_msg("%u pages: byte %u is not zero", n_pages[row], (unsigned)i);
             }
         }
         memset(bytes, 0xff, n_bytes);
         if (locked_bytes == 0) {
             assert_true(diag.err != SPD_ERR_OK);
             assert_true(diag.text[0] != '\0');
-            print_message("%zu pages are not locked: %s\n", n_pages[row], diag.text);
+            print_message("%u pages are not locked: %s\n", n_pages[row], diag.text);
         } else {
             assert_true(locked_bytes == n_bytes);
             assert_int_equal(diag.err, SPD_ERR_OK);
@@ -171,8 +171,8 @@ static void available_memory_is_unknown_or_enough_for_this_test(void **state)
         skip();
     }
     assert_true(available >= MIB);
-    print_message("available: %zu MiB, peak %zu KiB\n", available / MIB,
-                  spd_pagemem_peak_bytes() / 1024);
+    print_message("available: %u MiB, peak %u KiB\n", (unsigned)(available / MIB),
+                  (unsigned)(spd_pagemem_peak_bytes() / 1024));
 }
 
 static void working_set_says_what_was_asked_and_what_is_in_force(void **state)

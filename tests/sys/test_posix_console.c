@@ -158,6 +158,27 @@ static void after_unwatch_a_signal_does_what_it_did_before(void **state)
     child_run_to_death(die_after_unwatch, SIGTERM);
 }
 
+static void unwatch_twice(void)
+{
+    sigset_t interrupt;
+    sigset_t now;
+
+    (void)watched_port();
+    spd_console_unwatch();
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    CHILD_CHECK(sigprocmask(SIG_BLOCK, &interrupt, NULL) == 0);
+    spd_console_unwatch();
+    CHILD_CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0);
+    CHILD_CHECK(sigismember(&now, SIGINT) == 1);
+}
+
+static void unwatch_without_a_watch_leaves_signals_alone(void **state)
+{
+    (void)state;
+    child_run(unwatch_twice);
+}
+
 static void ignore_two_interrupts(void)
 {
     struct spd_cport *port = watched_port();
@@ -288,6 +309,7 @@ int main(void)
         cmocka_unit_test(a_hang_up_stays_ignored_under_nohup),
         cmocka_unit_test(no_other_thread_is_hit_by_a_signal),
         cmocka_unit_test(after_unwatch_a_signal_does_what_it_did_before),
+        cmocka_unit_test(unwatch_without_a_watch_leaves_signals_alone),
         cmocka_unit_test(a_second_interrupt_ends_a_process_that_does_not_react),
         cmocka_unit_test(a_second_interrupt_after_two_seconds_ends_it_too),
         cmocka_unit_test(a_second_interrupt_does_not_end_a_process_that_reacted),

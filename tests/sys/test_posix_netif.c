@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <net/if.h>
 #include <linux/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,28 @@ static void link_headers_are_those_of_the_kind_of_link(void **state)
     }
 }
 
+static void look_at_links(void)
+{
+    struct spd_link link;
+
+    pair_of_links();
+    CHILD_CHECK(spd_route_link((int)if_nametoindex("west"), &link));
+    CHILD_CHECK_SHOW(strcmp(link.name, "west") == 0, link.name);
+    CHILD_CHECK_SHOW(strcmp(link.kind, "veth") == 0, link.kind);
+    CHILD_CHECK(link.type == ARPHRD_ETHER);
+    CHILD_CHECK(link.mtu_bytes == 1400);
+    CHILD_CHECK(spd_route_link((int)if_nametoindex("lo"), &link));
+    CHILD_CHECK(link.type == ARPHRD_LOOPBACK);
+    CHILD_CHECK(link.kind[0] == '\0');
+    CHILD_CHECK(!spd_route_link(4711, &link));
+}
+
+static void a_link_tells_its_name_kind_and_mtu(void **state)
+{
+    (void)state;
+    child_run(look_at_links);
+}
+
 static void across_tun(void)
 {
     struct spd_netif_path path;
@@ -352,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_neighbour_is_reached_through_ethernet),
         cmocka_unit_test(ones_own_address_is_reached_through_loopback),
         cmocka_unit_test(a_vlan_adds_its_tag_to_the_link_header),
+        cmocka_unit_test(a_link_tells_its_name_kind_and_mtu),
         cmocka_unit_test(link_headers_are_those_of_the_kind_of_link),
         cmocka_unit_test(a_tunnel_has_no_link_header),
         cmocka_unit_test(the_interface_asked_for_decides),
