@@ -19,18 +19,34 @@ static void port_unreachable_completes_a_receive_with_refused(struct kit *kit)
 {
     struct spd_addr dead;
     struct spd_udp *sender = sender_without_peer(kit, &dead);
-    struct kit_request *receives = kit_requests(kit, 2, 16);
+    struct kit_request *receive = kit_requests(kit, 1, 16);
     struct kit_request *send = kit_requests(kit, 1, 4);
 
-    kit_receive(kit, sender, &receives[0]);
-    kit_receive(kit, sender, &receives[1]);
+    kit_receive(kit, sender, receive);
     kit_send_numbers(kit, sender, send, 1, 1);
     kit_await(kit, send, 1);
     kit_expect(send, SPD_ERR_OK, 4);
+    kit_await(kit, receive, 1);
+    kit_expect(receive, SPD_ERR_REFUSED, 0);
+    assert_true(receive->last.key == 1);
+}
+
+static void one_icmp_error_completes_one_receive(struct kit *kit)
+{
+    struct spd_addr dead;
+    struct spd_udp *sender = sender_without_peer(kit, &dead);
+    struct kit_request *receives = kit_requests(kit, 3, 16);
+    struct kit_request *send = kit_requests(kit, 1, 4);
+
+    if (kit_is_wine())
+        kit_skip("Wine fails every pending receive with one ICMP error");
+    for (size_t i = 0; i < 3; i++)
+        kit_receive(kit, sender, &receives[i]);
+    kit_send_numbers(kit, sender, send, 1, 1);
+    kit_await(kit, send, 1);
     kit_await(kit, &receives[0], 1);
-    kit_expect(&receives[0], SPD_ERR_REFUSED, 0);
-    kit_expect_quiet(kit, kit->port, 10 * SPD_NS_PER_MS); /* one error, one receive */
-    assert_int_equal(receives[1].n_completed, 0);
+    kit_expect_quiet(kit, kit->port, 10 * SPD_NS_PER_MS);
+    assert_int_equal(receives[1].n_completed + receives[2].n_completed, 0);
 }
 
 static void a_socket_stays_usable_after_port_unreachable(struct kit *kit)
@@ -43,10 +59,10 @@ static void a_socket_stays_usable_after_port_unreachable(struct kit *kit)
     struct spd_udp *reborn;
 
     kit_receive(kit, sender, &receives[0]);
-    kit_receive(kit, sender, &receives[1]);
     kit_send_numbers(kit, sender, &sends[0], 1, 1);
     kit_await(kit, &receives[0], 1);
     assert_int_equal(receives[0].last.err, SPD_ERR_REFUSED);
+    kit_receive(kit, sender, &receives[1]);
     reborn = kit_open(kit, 20, &config);
     kit_receive(kit, reborn, &receives[2]);
     kit_send_numbers(kit, sender, &sends[1], 1, 2);
@@ -129,6 +145,7 @@ static void an_icmp_error_to_one_socket_does_not_touch_another(struct kit *kit)
 
 const struct kit_case cport_icmp_cases[] = {
     KIT_CASE(port_unreachable_completes_a_receive_with_refused, 0),
+    KIT_CASE(one_icmp_error_completes_one_receive, 0),
     KIT_CASE(a_socket_stays_usable_after_port_unreachable, 0),
     KIT_CASE(sends_to_a_dead_port_complete_once_each, 0),
     KIT_CASE(an_icmp_error_names_the_datagram_that_caused_it, 0),

@@ -26,7 +26,20 @@ struct running {
     struct kit kit;
 };
 
-/* ---- skipping ---- */
+/* ---- the end of a case ---- */
+
+/* fail_msg() prints its text somewhere else than cmocka the failure; keep them
+ * together. */
+void kit_fail_at(const char *file, int line, const char *format, ...)
+{
+    static char text[300];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    _assert_true(0, text, file, line);
+}
 
 void kit_skip(const char *why)
 {
@@ -67,7 +80,7 @@ static struct spd_cport *create_port(const struct spd_cport_config *config)
     enum spd_err err = spd_cport_create(config, &port, &diag);
 
     if (err != SPD_ERR_OK)
-        fail_msg("cannot create a port: %s: %s", spd_err_name(err), diag.text);
+        kit_fail("cannot create a port: %s: %s", spd_err_name(err), diag.text);
     return port;
 }
 
@@ -129,9 +142,9 @@ static void note(struct kit *kit, const struct spd_completion *completion)
     }
     request = SPD_CONTAINER_OF(completion->op, struct kit_request, op);
     if (!is_ours(kit, request))
-        fail_msg("a completion carries an operation that nobody queued");
+        kit_fail("a completion carries an operation that nobody queued");
     if (completion->op->in_flight)
-        fail_msg("an operation is still in flight after its completion was fetched");
+        kit_fail("an operation is still in flight after its completion was fetched");
     request->n_completed++;
     request->last = *completion;
     kit->n_in_order++;
@@ -146,9 +159,9 @@ bool kit_take(struct kit *kit, struct spd_cport *port, spd_ns timeout_ns)
     if (err == SPD_ERR_TIMEOUT)
         return false;
     if (err != SPD_ERR_OK)
-        fail_msg("wait says %s", spd_err_name(err));
+        kit_fail("wait says %s", spd_err_name(err));
     if (n == 0 || n > 64)
-        fail_msg("wait says OK with %u completions", (unsigned)n);
+        kit_fail("wait says OK with %u completions", (unsigned)n);
     for (size_t i = 0; i < n; i++)
         note(kit, &out[i]);
     return true;
@@ -170,7 +183,7 @@ void kit_await_on(struct kit *kit, struct spd_cport *port, const struct kit_requ
 
     while ((pending = first_pending(requests, n)) != NULL) {
         if (!kit_take(kit, port, KIT_PATIENCE_NS))
-            fail_msg("request %u of %u never completed", (unsigned)(pending - requests),
+            kit_fail("request %u of %u never completed", (unsigned)(pending - requests),
                      (unsigned)n);
     }
 }
@@ -184,22 +197,22 @@ void kit_await_bare(struct kit *kit, size_t n)
 {
     while (kit->n_bare < n) {
         if (!kit_take(kit, kit->port, KIT_PATIENCE_NS))
-            fail_msg("only %u of %u posts arrived", (unsigned)kit->n_bare, (unsigned)n);
+            kit_fail("only %u of %u posts arrived", (unsigned)kit->n_bare, (unsigned)n);
     }
 }
 
 void kit_expect_quiet(struct kit *kit, struct spd_cport *port, spd_ns duration_ns)
 {
     if (kit_take(kit, port, duration_ns))
-        fail_msg("a completion came that should not");
+        kit_fail("a completion came that should not");
 }
 
 void kit_expect(const struct kit_request *request, enum spd_err err, size_t n_bytes)
 {
     if (request->n_completed != 1)
-        fail_msg("completed %u times, not once", request->n_completed);
+        kit_fail("completed %u times, not once", request->n_completed);
     if (request->last.err != err || request->last.n_bytes != n_bytes)
-        fail_msg("completed with %s and %u bytes, not %s and %u", spd_err_name(request->last.err),
+        kit_fail("completed with %s and %u bytes, not %s and %u", spd_err_name(request->last.err),
                  request->last.n_bytes, spd_err_name(err), (unsigned)n_bytes);
 }
 
@@ -281,7 +294,7 @@ static void check_exactly_once(const struct kit *kit)
             const struct kit_request *request = &block->requests[i];
 
             if (request->n_completed != request->n_accepted)
-                fail_msg("request %u was accepted %u times and completed %u times", (unsigned)i,
+                kit_fail("request %u was accepted %u times and completed %u times", (unsigned)i,
                          request->n_accepted, request->n_completed);
         }
     }
@@ -309,10 +322,10 @@ static void run_case(void **state)
         enum spd_err err = spd_cport_wait(kit->port, &late, 1, &n, LATE_NS);
 
         if (err == SPD_ERR_OK)
-            fail_msg("a completion too many");
+            kit_fail("a completion too many");
     }
     if (!end(kit))
-        fail_msg("a closed port never says CLOSED");
+        kit_fail("a closed port never says CLOSED");
     check_exactly_once(kit);
 }
 

@@ -82,7 +82,9 @@ extern const struct kit_case cport_stamp_cases[];
 int kit_run_group(const char *mode, const struct spd_cport_config *config,
                   const struct kit_case *const *themes, size_t n_themes);
 
-/* Ends the case; says why. */
+/* Both end the case and say why. */
+#define kit_fail(...) kit_fail_at(__FILE__, __LINE__, __VA_ARGS__)
+void kit_fail_at(const char *file, int line, const char *format, ...) SPD_PRINTF_LIKE(3, 4);
 void kit_skip(const char *why);
 bool kit_is_simulated(const struct kit *kit);
 bool kit_is_io_uring(const struct kit *kit);

@@ -15,7 +15,7 @@ void kit_post(struct kit *kit, uintptr_t key, uint32_t n_bytes, struct kit_reque
     enum spd_err err = spd_cport_post(kit->port, key, n_bytes, request ? &request->op : NULL);
 
     if (err != SPD_ERR_OK)
-        fail_msg("post says %s", spd_err_name(err));
+        kit_fail("post says %s", spd_err_name(err));
     if (request)
         request->n_accepted++;
 }
@@ -28,7 +28,7 @@ void kit_send(struct kit *kit, struct spd_udp *udp, struct kit_request *request,
 
     (void)kit;
     if (err != SPD_ERR_OK)
-        fail_msg("queue_send says %s", spd_err_name(err));
+        kit_fail("queue_send says %s", spd_err_name(err));
     request->n_accepted++;
 }
 
@@ -39,7 +39,7 @@ void kit_receive(struct kit *kit, struct spd_udp *udp, struct kit_request *reque
 
     (void)kit;
     if (err != SPD_ERR_OK)
-        fail_msg("queue_receive says %s", spd_err_name(err));
+        kit_fail("queue_receive says %s", spd_err_name(err));
     request->n_accepted++;
 }
 
@@ -65,7 +65,7 @@ void kit_commit(struct kit *kit)
     enum spd_err err = spd_cport_commit(kit->port, NULL);
 
     if (err != SPD_ERR_OK)
-        fail_msg("commit says %s", spd_err_name(err));
+        kit_fail("commit says %s", spd_err_name(err));
 }
 
 /* ---- sockets ---- */
@@ -75,7 +75,7 @@ struct spd_addr kit_loopback(enum spd_family family)
     struct spd_addr addr;
 
     if (!spd_addr_parse_host(family == SPD_FAMILY_IPV6 ? "::1" : "127.0.0.1", &addr))
-        fail_msg("the loopback address does not parse");
+        kit_fail("the loopback address does not parse");
     return addr;
 }
 
@@ -95,7 +95,7 @@ struct spd_udp *kit_open_on(struct kit *kit, struct spd_cport *port, uintptr_t k
     assert_true(slot < KIT_MAX_SOCKETS);
     err = spd_udp_open(port, key, &filled, &udp, &diag);
     if (err != SPD_ERR_OK)
-        fail_msg("cannot open a socket: %s: %s", spd_err_name(err), diag.text);
+        kit_fail("cannot open a socket: %s: %s", spd_err_name(err), diag.text);
     kit->sockets[slot] = udp;
     return udp;
 }
@@ -167,7 +167,7 @@ void kit_start(struct kit *kit, void (*run)(void *argument), void *argument)
     assert_true(slot < KIT_MAX_THREADS);
     err = spd_thread_start(&kit->threads[slot], "case", run, argument);
     if (err != SPD_ERR_OK)
-        fail_msg("cannot start a thread: %s", spd_err_name(err));
+        kit_fail("cannot start a thread: %s", spd_err_name(err));
 }
 
 void kit_join(struct kit *kit)

@@ -121,7 +121,7 @@ static void a_wait_does_not_time_out_early(struct kit *kit)
         elapsed_ns = kit_elapsed_ns(start);
         /* CLOCK_MONOTONIC_RAW and the timer's clock may run 500 ppm apart. */
         if (elapsed_ns < waits_ns[i] - waits_ns[i] / 1000)
-            fail_msg("a wait of %lld ns ended after %lld ns", (long long)waits_ns[i],
+            kit_fail("a wait of %lld ns ended after %lld ns", (long long)waits_ns[i],
                      (long long)elapsed_ns);
     }
 }

@@ -39,7 +39,7 @@ static void take_each_once(struct kit *kit, unsigned char *seen, size_t n_posts)
         enum spd_err err = spd_cport_wait(kit->port, out, 256, &n, KIT_PATIENCE_NS);
 
         if (err != SPD_ERR_OK)
-            fail_msg("%u posts of %u lost", (unsigned)(N_POSTERS * n_posts - n_taken),
+            kit_fail("%u posts of %u lost", (unsigned)(N_POSTERS * n_posts - n_taken),
                      (unsigned)(N_POSTERS * n_posts));
         for (size_t i = 0; i < n; i++) {
             assert_true(out[i].key < N_POSTERS && out[i].n_bytes < n_posts && !out[i].op);

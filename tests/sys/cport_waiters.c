@@ -101,7 +101,7 @@ static void until_taken(size_t n, unsigned n_expected)
 
     while (sum_taken(n) < n_expected) {
         if (kit_elapsed_ns(start) > KIT_PATIENCE_NS)
-            fail_msg("%u of %u completions reached a waiter", sum_taken(n), n_expected);
+            kit_fail("%u of %u completions reached a waiter", sum_taken(n), n_expected);
         spd_thread_sleep(SPD_NS_PER_MS);
     }
 }
