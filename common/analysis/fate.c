@@ -180,6 +180,13 @@ static void gather_start(const struct spd_test_record *record, struct evidence *
     order_anchors(e);
 }
 
+/* This host's own queue dropped it: where it was lost is known, whatever the
+ * reflector says. */
+static bool is_dropped_here(const struct spd_packet_record *packet)
+{
+    return packet->n_replies == 0 && packet->err == SPD_ERR_NO_BUFFERS;
+}
+
 static bool is_open(const struct spd_packet_record *packet)
 {
     return packet->fate == SPD_FATE_LOST;
@@ -195,14 +202,16 @@ static uint64_t n_open_in(const struct spd_test_record *record, const struct spd
     return n;
 }
 
-/* Packets that never left, or that an ICMP error answered, asked the reflector
- * for no number. */
+/* Packets that never left this host, or that an ICMP error answered, asked the
+ * reflector for no number. */
 static void discount_others(const struct spd_test_record *record, struct spd_fate_cell *cell)
 {
     for (size_t i = record_at(record, cell->after + 1);
          i < record->n_packets && position_of(record, record->packets[i].seq) < cell->before; i++) {
         uint8_t fate = record->packets[i].fate;
-        if ((fate == SPD_FATE_NOT_SENT || fate == SPD_FATE_UNREACHABLE) && cell->n_packets > 0)
+        if ((fate == SPD_FATE_NOT_SENT || fate == SPD_FATE_UNREACHABLE ||
+             is_dropped_here(&record->packets[i])) &&
+            cell->n_packets > 0)
             cell->n_packets--;
     }
 }
@@ -290,6 +299,8 @@ static void judge_plainly(struct spd_test_record *record, const struct evidence 
             packet->fate = SPD_FATE_RECEIVED;
         else if (packet->fate == SPD_FATE_NOT_SENT || packet->fate == SPD_FATE_UNREACHABLE)
             continue;
+        else if (is_dropped_here(packet))
+            packet->fate = SPD_FATE_LOST_FORWARD;
         else if (record->bursts[packet->burst].interrupted &&
                  position_of(record, packet->seq) > last)
             packet->fate = SPD_FATE_PENDING;

@@ -22,9 +22,11 @@ struct spd_loss_hint {
 
 /* Judge every packet that is still PENDING (or judged before: the call may be
  * repeated with more hints); RECEIVED is set where n_replies says so. NOT_SENT
- * and UNREACHABLE stay. Fills n_lost_*_unplaced of the bursts. Packet records
- * must stand in the order of sending, with sequence numbers that rise (numbers
- * may be left out for probes without a record; wrap is allowed).
+ * and UNREACHABLE stay, and a packet with the error NO_BUFFERS, which this
+ * host's own queue dropped, is LOST_FORWARD in any case. Fills
+ * n_lost_*_unplaced of the bursts. Packet records must stand in the order of
+ * sending, with sequence numbers that rise (numbers may be left out for probes
+ * without a record; wrap is allowed).
  *
  * With reflector_mode STATEFUL, for k packets missing between two answered
  * neighbours and m numbers missing between their replies:
