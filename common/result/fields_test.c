@@ -120,14 +120,14 @@ static const struct spd_field rows[] = {
     HOST("host.power_scheme", "", "text, or null", CHARS, ALWAYS, power_scheme,
          "frequency governor or power plan"),
 
-    COUNT("packets.n_asked", "packets", "", loss.n_packets, "packets asked for"),
-    COUNT("packets.n_not_sent", "packets", "", loss.n_not_sent,
+    COUNT("packet_counts.n_asked", "packets", "", loss.n_packets, "packets asked for"),
+    COUNT("packet_counts.n_not_sent", "packets", "", loss.n_not_sent,
           "packets that this host did not send; not counted as lost"),
-    COUNT("packets.n_sent", "packets", "", loss.n_sent, "packets sent"),
-    COUNT("packets.n_received", "packets", "", loss.n_received, "packets with a reply"),
-    COUNT("packets.n_unreachable", "packets", "", loss.n_unreachable,
+    COUNT("packet_counts.n_sent", "packets", "", loss.n_sent, "packets sent"),
+    COUNT("packet_counts.n_received", "packets", "", loss.n_received, "packets with a reply"),
+    COUNT("packet_counts.n_unreachable", "packets", "", loss.n_unreachable,
           "packets answered by an ICMP error; not counted as lost"),
-    COUNT("packets.n_unresolved", "packets", "", loss.n_unresolved,
+    COUNT("packet_counts.n_unresolved", "packets", "", loss.n_unresolved,
           "packets whose replies were still awaited when the test was interrupted; not counted "
           "as lost"),
 

@@ -134,9 +134,9 @@ static void add_tally_line(struct spd_page *page, const char *label,
 static void add_packets(struct spd_page *page, const struct spd_result *result)
 {
     static const struct tally unusual[] = {
-        { "packets.n_not_sent", "not sent" },
-        { "packets.n_unreachable", "answered by ICMP unreachable" },
-        { "packets.n_unresolved", "still awaited when interrupted" },
+        { "packet_counts.n_not_sent", "not sent" },
+        { "packet_counts.n_unreachable", "answered by ICMP unreachable" },
+        { "packet_counts.n_unresolved", "still awaited when interrupted" },
     };
     static const struct tally replies[] = {
         { "replies.n_dropped_local", "dropped by this host" },
@@ -146,8 +146,8 @@ static void add_packets(struct spd_page *page, const struct spd_result *result)
     };
     char *line = spd_page_line(page, "Packets");
 
-    add_share(line, result, "sent ", "packets.n_sent", NULL);
-    add_share(line, result, "   received ", "packets.n_received", NULL);
+    add_share(line, result, "sent ", "packet_counts.n_sent", NULL);
+    add_share(line, result, "   received ", "packet_counts.n_received", NULL);
     add_share(line, result, "   lost ", "loss.n_lost", "loss.ratio");
     add_tally_line(page, "", result, unusual, 3);
 
