@@ -109,6 +109,8 @@ static size_t translate(struct spd_cport *port, const OVERLAPPED_ENTRY *entries,
 
         if (e->lpOverlapped == &port->wake)
             continue;
+        if (e->lpOverlapped != NULL && spd_udp_hand_over_again(spd_win_op_of(e->lpOverlapped)))
+            continue;
         if (e->lpOverlapped == NULL)
             out[n] = (struct spd_completion){ .key = e->lpCompletionKey,
                                               .n_bytes = e->dwNumberOfBytesTransferred };

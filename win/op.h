@@ -32,10 +32,13 @@ struct spd_win_op {
     struct spd_udp *udp;   /* holds a reference while in flight; NULL for a post */
     struct spd_udp_meta *meta;
     uint64_t handed_over_ticks;
-    uint32_t capacity;   /* of the caller's buffer, for receives */
-    int16_t tclass;      /* asked of this send; -1 none */
-    uint8_t what;        /* enum spd_win_op_what */
-    bool handed_over;    /* handed_over_ticks was taken */
+    uint64_t issue_number; /* counts what the socket handed to the system */
+    uint32_t capacity;     /* of the caller's buffer, for receives */
+    int16_t tclass;        /* asked of this send; -1 none */
+    uint8_t what;          /* enum spd_win_op_what */
+    bool handed_over;      /* handed_over_ticks was taken */
+    bool cancel_asked;     /* by name; see also cancelled_before of the socket */
+    bool retried;
     bool to_given;       /* peer holds the destination of this send */
     bool from_given;     /* control holds the source of this send */
     enum spd_err failed; /* completed by us with this, not by the system */

@@ -151,6 +151,31 @@ static enum spd_err attach(struct spd_udp *udp, const struct spd_addr *local, st
     return SPD_ERR_OK;
 }
 
+/* The socket itself, as udp->config has it. */
+static enum spd_err open_socket(struct spd_udp *udp, struct spd_diag *diag)
+{
+    const struct spd_udp_config *config = &udp->config;
+    enum spd_err err;
+
+    udp->socket =
+        WSASocketW(udp->family == SPD_FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_DGRAM, IPPROTO_UDP,
+                   NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    if (udp->socket == INVALID_SOCKET)
+        return fail(diag, "open", &config->local, (DWORD)WSAGetLastError());
+    err = spd_udp_options_before_bind(udp, config, diag);
+    if (err == SPD_ERR_OK)
+        err = bind_and_connect(udp, config, diag);
+    if (err == SPD_ERR_OK)
+        err = attach(udp, &config->local, diag);
+    if (err != SPD_ERR_OK) {
+        closesocket(udp->socket);
+        udp->socket = INVALID_SOCKET;
+        return err;
+    }
+    spd_udp_options_after_connect(udp, config);
+    return SPD_ERR_OK;
+}
+
 enum spd_err spd_udp_open(struct spd_cport *port, uintptr_t key,
                           const struct spd_udp_config *config, struct spd_udp **out,
                           struct spd_diag *diag)
@@ -165,30 +190,26 @@ enum spd_err spd_udp_open(struct spd_cport *port, uintptr_t key,
     udp = allocate(port, key, config);
     if (udp == NULL)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for a UDP socket");
-    udp->socket =
-        WSASocketW(udp->family == SPD_FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_DGRAM, IPPROTO_UDP,
-                   NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    if (udp->socket == INVALID_SOCKET) {
-        err = fail(diag, "open", &config->local, (DWORD)WSAGetLastError());
-        goto fail_socket;
+    udp->config = *config;
+    err = open_socket(udp, diag);
+    if (err != SPD_ERR_OK) {
+        deallocate(udp);
+        return err;
     }
-    err = spd_udp_options_before_bind(udp, config, diag);
-    if (err == SPD_ERR_OK)
-        err = bind_and_connect(udp, config, diag);
-    if (err == SPD_ERR_OK)
-        err = attach(udp, &config->local, diag);
-    if (err != SPD_ERR_OK)
-        goto fail_open;
-    spd_udp_options_after_connect(udp, config);
     spd_cport_add_socket(port, udp);
     *out = udp;
     return SPD_ERR_OK;
+}
 
-fail_open:
-    closesocket(udp->socket);
-fail_socket:
-    deallocate(udp);
-    return err;
+enum spd_err spd_udp_open_again(struct spd_udp *udp)
+{
+    /* The port that the first socket got, not a new one. */
+    udp->config.local = udp->facts.local;
+    if (udp->socket != INVALID_SOCKET)
+        closesocket(udp->socket);
+    memset(udp->facts.note, 0, sizeof udp->facts.note);
+    udp->marked = -1;
+    return open_socket(udp, NULL);
 }
 
 void spd_udp_facts(const struct spd_udp *udp, struct spd_udp_facts *out)
@@ -210,20 +231,37 @@ void spd_udp_cancel_pending(struct spd_udp *udp)
     CancelIoEx((HANDLE)udp->socket, NULL);
 }
 
+/* Note that the end of these operations was asked for. */
+static void ask_cancel(struct spd_udp *udp, struct spd_op *op)
+{
+    spd_cport_lock(udp->port);
+    if (op != NULL)
+        spd_win_op(op)->cancel_asked = true;
+    else
+        udp->cancelled_before = udp->next_issue_number;
+    spd_cport_unlock(udp->port);
+}
+
 enum spd_err spd_udp_cancel(struct spd_udp *udp, struct spd_op *op)
 {
     bool any;
+    DWORD code;
 
     if (op != NULL && (op->in_flight == 0 || spd_win_op(op)->udp != udp))
+        return SPD_ERR_NOT_FOUND;
+    /* Only the handle itself: Wine would say yes to nothing. */
+    if (atomic_load(&udp->n_references) == 1)
         return SPD_ERR_NOT_FOUND;
     any = spd_cport_cancel_queued(udp->port, udp, op) > 0;
     if (any && op != NULL)
         return SPD_ERR_OK;
+    ask_cancel(udp, op);
     if (CancelIoEx((HANDLE)udp->socket, op != NULL ? &spd_win_op(op)->overlapped : NULL))
         return SPD_ERR_OK;
-    if (GetLastError() != ERROR_NOT_FOUND)
-        return spd_oserr_map(GetLastError());
-    return any ? SPD_ERR_OK : SPD_ERR_NOT_FOUND;
+    code = GetLastError();
+    if (any)
+        return SPD_ERR_OK;
+    return code == ERROR_NOT_FOUND ? SPD_ERR_NOT_FOUND : spd_oserr_map(code);
 }
 
 void spd_udp_close(struct spd_udp *udp)

@@ -1,6 +1,6 @@
 /*
  * The socket's inside, shared by the files that make it up: udp.c (life),
- * udp_option.c, udp_send.c and udp_receive.c.
+ * udp_option.c, udp_send.c, udp_receive.c and udp_wine.c.
  */
 #ifndef SPD_WIN_UDP_H
 #define SPD_WIN_UDP_H
@@ -53,7 +53,12 @@ struct spd_udp {
     size_t n_scratch;
     size_t next_scratch;
 
+    struct spd_udp_config config;
     bool wine;
+    /* Guarded by the port's lock; see udp_wine.c. */
+    uint64_t next_issue_number;
+    uint64_t cancelled_before;  /* everything issued before was asked to end */
+    uint64_t error_told_before; /* of an ICMP error, to receives issued before */
     int tclass; /* in force for the socket's sends unless they ask otherwise; -1 none */
     int marked; /* the socket option's value now, where that marks anything */
     bool tclass_control_refused;
@@ -85,6 +90,16 @@ struct spd_receive_context {
     bool have_pair;
     struct spd_clock_pair pair;
 };
+
+/* Make a receive ready to be issued, for the first time or again. */
+void spd_udp_prepare_receive(struct spd_op *op);
+/* Replace the system's socket by one like it. The port's lock is held. */
+enum spd_err spd_udp_open_again(struct spd_udp *udp);
+/* The system told of an ICMP error. The port's lock is held. */
+void spd_udp_unreachable_locked(struct spd_udp *udp);
+/* Wine ends more operations than Windows does. Returns whether the completion
+ * was such a one: then the operation was handed over again. */
+bool spd_udp_hand_over_again(struct spd_op *op);
 
 /* Turn a completion of the system into the caller's. */
 void spd_udp_finish_send(struct spd_op *op, uint32_t n_bytes, struct spd_completion *out);

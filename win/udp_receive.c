@@ -17,6 +17,21 @@
 /* A stamp that lies further back was not taken by this computer's counter. */
 #define STAMP_AGE_MOST_NS (10 * SPD_NS_PER_S)
 
+void spd_udp_prepare_receive(struct spd_op *op)
+{
+    struct spd_win_op *w = spd_win_op(op);
+
+    memset(&w->overlapped, 0, sizeof w->overlapped);
+    memset(&w->peer, 0, sizeof w->peer);
+    memset(&w->message, 0, sizeof w->message);
+    w->message.name = (struct sockaddr *)&w->peer;
+    w->message.namelen = (INT)sizeof w->peer;
+    w->message.lpBuffers = w->buffers;
+    w->message.dwBufferCount = 2;
+    w->message.Control.buf = (char *)w->control;
+    w->message.Control.len = sizeof w->control;
+}
+
 enum spd_err spd_udp_queue_receive(struct spd_udp *udp, struct spd_op *op, void *buffer,
                                    size_t capacity, struct spd_udp_meta *meta)
 {
@@ -36,14 +51,7 @@ enum spd_err spd_udp_queue_receive(struct spd_udp *udp, struct spd_op *op, void 
     w->buffers[0].buf = buffer;
     w->buffers[0].len = w->capacity;
     w->buffers[1].len = SPD_WIN_SCRATCH_BYTES;
-    memset(&w->message, 0, sizeof w->message);
-    w->message.name = (struct sockaddr *)&w->peer;
-    w->message.namelen = (INT)sizeof w->peer;
-    w->message.lpBuffers = w->buffers;
-    w->message.dwBufferCount = 2;
-    w->message.Control.buf = (char *)w->control;
-    w->message.Control.len = sizeof w->control;
-    memset(&w->peer, 0, sizeof w->peer);
+    spd_udp_prepare_receive(op);
     atomic_fetch_add(&udp->n_references, 1);
     err = spd_cport_accept(udp->port, op);
     if (err == SPD_ERR_OK)
@@ -61,6 +69,7 @@ void spd_udp_issue_receive_locked(struct spd_udp *udp, struct spd_op *op)
     DWORD code = 0;
 
     w->buffers[1].buf = (char *)udp->scratch + udp->next_scratch * SPD_WIN_SCRATCH_BYTES;
+    w->issue_number = udp->next_issue_number++;
     udp->next_scratch = (udp->next_scratch + 1) % udp->n_scratch;
     if (udp->receive_message(udp->socket, &w->message, NULL, &w->overlapped, NULL) != 0)
         code = (DWORD)WSAGetLastError();
@@ -74,6 +83,8 @@ void spd_udp_issue_receive_locked(struct spd_udp *udp, struct spd_op *op)
         return;
     }
     spd_cport_complete_locked(udp->port, op, spd_oserr_map(code), (int32_t)code);
+    if (spd_err_is_unreachable(spd_oserr_map(code)))
+        spd_udp_unreachable_locked(udp);
 }
 
 enum spd_err spd_udp_error_of(struct spd_udp *udp, const struct spd_win_op *w, int32_t *os_code)

@@ -141,8 +141,10 @@ bool spd_udp_issue_send_locked(struct spd_udp *udp, struct spd_op *op)
     struct spd_win_op *w = spd_win_op(op);
     ULONG control_bytes = w->message.Control.len;
     bool tclass_in_control = ask_tclass(udp, w);
-    DWORD code = hand_over(udp, w);
+    DWORD code;
 
+    w->issue_number = udp->next_issue_number++;
+    code = hand_over(udp, w);
     if (code == WSAEINVAL && tclass_in_control) {
         /* This Windows knows no such control data: send without. */
         udp->tclass_control_refused = true;
@@ -153,6 +155,7 @@ bool spd_udp_issue_send_locked(struct spd_udp *udp, struct spd_op *op)
         /* The answer to an earlier datagram, told at the next call; this one has
          * not been sent yet. */
         spd_udp_keep_icmp_error(udp, spd_oserr_map(code));
+        spd_udp_unreachable_locked(udp);
         code = hand_over(udp, w);
     }
     if (code == 0 || code == WSA_IO_PENDING) {
