@@ -190,6 +190,17 @@ uint64_t spd_dispatch_activity(const struct spd_dispatch *d)
     return d->n_activity;
 }
 
+bool spd_dispatch_cancel_sends(struct spd_dispatch *d)
+{
+    for (uint32_t i = 0; i < d->burst->n_packets && d->n_send_pending > 0; i++) {
+        struct spd_unit *unit = spd_dispatch_send_unit(d, i);
+
+        if (unit->op.in_flight)
+            (void)spd_udp_cancel(d->udp, &unit->op);
+    }
+    return d->n_send_pending > 0;
+}
+
 /* Give each packet its send stamps: numbers count only what was handed over. */
 static void assign_stamps(struct spd_dispatch *d)
 {

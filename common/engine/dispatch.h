@@ -52,8 +52,12 @@ bool spd_dispatch_all_answered(const struct spd_dispatch *dispatch);
 /* Counts everything that came in; a change means that the network is alive. */
 uint64_t spd_dispatch_activity(const struct spd_dispatch *dispatch);
 
-/* Close the hot section and complete the records of the burst. Returns its
- * record. */
+/* Take back what still waits in this host to be sent; its completions follow.
+ * Returns whether there was anything. */
+bool spd_dispatch_cancel_sends(struct spd_dispatch *dispatch);
+
+/* Close the hot section and complete the records of the burst, whose sends have
+ * all completed. Returns its record. */
 struct spd_burst_record *spd_dispatch_finish(struct spd_dispatch *dispatch);
 
 /* After the last burst: send one more packet of the session, whose reply shows

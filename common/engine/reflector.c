@@ -347,6 +347,7 @@ enum spd_err spd_reflector_create(struct spd_cport *port, uintptr_t first_key,
     r->config = *config;
     r->counter_hz = spd_clock_frequency_hz();
     set_defaults(&r->config);
+    spd_stamp_ahead_init(&r->ahead);
     read_clock_quality(r);
     err = spd_packet_heap_create(config->n_listen * r->config.n_receives,
                                  r->config.max_packet_bytes, &r->heap, diag);

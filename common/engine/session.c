@@ -258,7 +258,7 @@ static bool burst_is_over(struct spd_session *s, spd_ns now_ns)
         s->activity_seen = activity;
         s->active_ns = now_ns;
     }
-    if (spd_dispatch_is_complete(s->dispatch) || s->cancelled)
+    if (spd_dispatch_is_complete(s->dispatch))
         return true;
     if (spd_dispatch_all_answered(s->dispatch)) {
         if (s->answered_ns == 0)
@@ -266,8 +266,12 @@ static bool burst_is_over(struct spd_session *s, spd_ns now_ns)
         if (now_ns - s->answered_ns >= STAMP_PATIENCE_NS)
             return true;
     }
-    if (now_ns - s->active_ns >= s->spec.timeout_ns)
-        return true;
+    if (s->cancelled || now_ns - s->active_ns >= s->spec.timeout_ns) {
+        /* What has not left this host by now must not leave with the next burst. */
+        if (!spd_dispatch_cancel_sends(s->dispatch))
+            return true;
+        s->active_ns = now_ns;
+    }
     s->due_ns = s->active_ns + s->spec.timeout_ns;
     if (stamps_missing && s->due_ns > now_ns + STAMP_POLL_NS)
         s->due_ns = now_ns + STAMP_POLL_NS;

@@ -18,14 +18,16 @@
 #include "common/base/time.h"
 
 struct spd_stamp_ahead {
-    spd_ns per_send_ns; /* learned; 0 before the first batch */
+    spd_ns per_send_ns; /* learned */
 };
+
+void spd_stamp_ahead_init(struct spd_stamp_ahead *ahead);
 
 /* From the start of the call to the moment when packet `position` leaves. */
 spd_ns spd_stamp_ahead_offset(const struct spd_stamp_ahead *ahead, size_t position);
 
-/* A batch of n sends took elapsed_ns. A batch that took very long (the thread
- * was interrupted) moves the estimate only a little. */
+/* A batch of n sends took elapsed_ns. A single batch moves the estimate
+ * only a little, for the thread may have been interrupted in it. */
 void spd_stamp_ahead_learn(struct spd_stamp_ahead *ahead, spd_ns elapsed_ns, size_t n);
 
 #endif
