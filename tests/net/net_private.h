@@ -1,0 +1,27 @@
+/*
+ * Between the files of the harness in net.h.
+ */
+#ifndef SPD_TESTS_NET_NET_PRIVATE_H
+#define SPD_TESTS_NET_NET_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "tests/net/net.h"
+
+/* A child that the kernel kills when this process ends. */
+pid_t net_fork(void);
+
+/* This process is in that host between the two; NET_HERE is allowed. */
+void net_enter(enum net_host host);
+void net_leave(enum net_host host);
+void net_hosts_end(void);
+
+void net_programs_end(void);
+void net_captures_end(void);
+
+/* net_end closes it. */
+void net_keep_fd(int fd);
+/* net_end drops it. */
+void net_keep_json(json_t *value);
+
+#endif
