@@ -5,7 +5,6 @@
  */
 #include "posix/udp_private.h"
 
-#include <errno.h>
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -126,8 +125,15 @@ static void take_entry(struct spd_udp *udp, struct msghdr *message, const unsign
 void spd_udp_errors_drain(struct spd_udp *udp, spd_udp_stamp_sink *sink, void *context)
 {
     struct spd_udp_error_buffers *buffers = udp->error_buffers;
+    int pending = 0;
+    socklen_t n_pending = sizeof pending;
     int n = SPD_UDP_N_READ;
 
+    /* Reading an ICMP error from the queue forgets that the next call was to
+     * fail with it (sock_dequeue_err_skb), and a receive must get it. */
+    if (getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &n_pending) == 0 && pending != 0) {
+        spd_udp_receives_failed(udp, pending);
+    }
     while (n == SPD_UDP_N_READ) {
         for (int i = 0; i < SPD_UDP_N_READ; i++) {
             buffers->vectors[i].iov_base = buffers->payload[i];
@@ -140,13 +146,6 @@ void spd_udp_errors_drain(struct spd_udp *udp, spd_udp_stamp_sink *sink, void *c
             };
         }
         n = recvmmsg(udp->fd, buffers->messages, SPD_UDP_N_READ, MSG_ERRQUEUE | MSG_DONTWAIT, NULL);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            /* An error of an earlier packet stood before the queue; reading it
-             * has cleared it, and a receive must still get it. */
-            spd_udp_receives_failed(udp, errno);
-            n = SPD_UDP_N_READ;
-            continue;
-        }
         for (int i = 0; i < n; i++) {
             take_entry(udp, &buffers->messages[i].msg_hdr, buffers->payload[i],
                        buffers->messages[i].msg_len, sink, context);
