@@ -17,6 +17,7 @@
 
 /* How long a process may take to answer an interrupt before a second one ends it. */
 #define PATIENCE_NS   (2 * SPD_NS_PER_S)
+#define LOOK_EVERY_MS 20
 #define WIDTH_UNKNOWN 80
 
 /* The lock keeps unwatch from returning while an event is being posted. */
@@ -34,7 +35,8 @@ static UINT code_page_before;
 
 static void restore_code_page(void)
 {
-    SetConsoleOutputCP(code_page_before);
+    if (code_page_before != 0)
+        SetConsoleOutputCP(code_page_before);
 }
 
 /* Our messages are UTF-8; the console is asked to show them so, while we run. */
@@ -90,8 +92,8 @@ unsigned spd_console_width(void)
     return (unsigned)(info.srWindow.Right - info.srWindow.Left) + 1;
 }
 
-/* Post the event if somebody watches. *end_at says when, if ever, the patience
- * with this process ends. */
+/* Post the event if somebody watches. *impatient says that it is a further
+ * interrupt, *first when the first one came. */
 static bool deliver(enum spd_console_event event, bool *impatient, spd_ticks *first,
                     unsigned *generation)
 {
@@ -122,17 +124,19 @@ static bool still_watched(unsigned generation)
     return same;
 }
 
-/* Returns true when the process goes on, false to have it ended. */
-static bool wait_for_reaction(spd_ticks first, unsigned generation)
+/* Returns when the process reacts; ends it when it does not. */
+static void wait_for_reaction(spd_ticks first, unsigned generation)
 {
     uint64_t frequency_hz = spd_clock_frequency_hz();
 
-    while (spd_ticks_diff_ns(spd_clock_now(), first, frequency_hz) < PATIENCE_NS) {
-        if (!still_watched(generation))
-            return true;
-        Sleep(20);
+    while (still_watched(generation)) {
+        if (spd_ticks_diff_ns(spd_clock_now(), first, frequency_hz) >= PATIENCE_NS) {
+            restore_code_page();
+            /* As the handler of the system does; Wine's would exit with 0. */
+            ExitProcess((UINT)STATUS_CONTROL_C_EXIT);
+        }
+        Sleep(LOOK_EVERY_MS);
     }
-    return !still_watched(generation);
 }
 
 static BOOL WINAPI on_event(DWORD type)
@@ -147,7 +151,7 @@ static BOOL WINAPI on_event(DWORD type)
     if (!deliver(event, &impatient, &first, &generation))
         return FALSE;
     if (impatient)
-        return wait_for_reaction(first, generation);
+        wait_for_reaction(first, generation);
     /* When this returns after a close, log-off or shutdown, Windows ends the
      * process at once: leave it the time that the system gives it. */
     if (event == SPD_CONSOLE_TERMINATE)

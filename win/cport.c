@@ -27,9 +27,6 @@ enum spd_err spd_cport_create(const struct spd_cport_config *config, struct spd_
     unsigned n_threads = config->concurrency_limit;
     enum spd_err err;
 
-    if (config->max_queued_sends > MOST_QUEUED_SENDS)
-        return spd_diag_set(diag, SPD_ERR_RANGE, 0, "a port queues at most %d sends, not %u",
-                            MOST_QUEUED_SENDS, config->max_queued_sends);
     if (n_threads == 0)
         n_threads = (unsigned)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
     if (n_threads == 0)
@@ -40,6 +37,8 @@ enum spd_err spd_cport_create(const struct spd_cport_config *config, struct spd_
     port->single_owner = config->single_owner;
     port->max_queued_sends =
         config->max_queued_sends != 0 ? config->max_queued_sends : DEFAULT_QUEUED_SENDS;
+    if (port->max_queued_sends > MOST_QUEUED_SENDS)
+        port->max_queued_sends = MOST_QUEUED_SENDS;
     InitializeSRWLock(&port->lock);
     InitializeSRWLock(&port->sockets_lock);
     err = spd_slots_init(&port->slots, n_threads);
