@@ -86,3 +86,42 @@ bool spd_delay_compute(const struct spd_packet_record *packet,
     out->stamps_left_out = out->rtt_ns == SPD_NS_UNKNOWN;
     return true;
 }
+
+bool spd_delay_reflector_stepped(const struct spd_packet_figures *figures, size_t n,
+                                 spd_ns burst_ns)
+{
+    spd_ns above = INT64_MAX;  /* the offset is not above this */
+    spd_ns below = -INT64_MAX; /* nor below this */
+    spd_ns margin_ns = SPD_DELAY_CLOCK_STEP_MAX_NS + (burst_ns > 0 ? burst_ns / 1000 : 0);
+
+    for (size_t i = 0; i < n; i++) {
+        spd_ns fwd = figures[i].delay_fwd_raw_ns;
+        spd_ns rev = figures[i].delay_rev_raw_ns;
+
+        if (fwd == SPD_NS_UNKNOWN || rev == SPD_NS_UNKNOWN)
+            continue;
+        if (fwd < above)
+            above = fwd;
+        if (-rev > below)
+            below = -rev;
+    }
+    if (below <= above) /* also when nothing is known */
+        return false;
+    return spd_variation_diff(below, above) > margin_ns;
+}
+
+void spd_delay_leave_out_one_way(struct spd_packet_figures *figures, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct spd_packet_figures *f = &figures[i];
+
+        f->delay_fwd_raw_ns = SPD_NS_UNKNOWN;
+        f->delay_rev_raw_ns = SPD_NS_UNKNOWN;
+        if (f->rtt_ns != SPD_NS_UNKNOWN && f->rtt_ns < 0) {
+            f->rtt_ns = SPD_NS_UNKNOWN;
+            f->rtt_counter_ns = SPD_NS_UNKNOWN;
+            f->in_reflector_ns = SPD_NS_UNKNOWN;
+            f->stamps_left_out = true;
+        }
+    }
+}

@@ -29,4 +29,16 @@ bool spd_delay_compute(const struct spd_packet_record *packet,
                        const struct spd_delay_sources *prevailing, bool clock_stepped,
                        uint64_t counter_hz, struct spd_packet_figures *out);
 
+/* Whether the reflector's clock stepped during a burst, as far as its stamps
+ * betray it. T2 - T1 is the offset between the two clocks plus a delay, and
+ * T3 - T4 is that offset less a delay: an offset that stands still lies below
+ * all of the first and above all of the second. Clocks may drift apart by 1000
+ * ppm of burst_ns, and stamps err by less than SPD_DELAY_CLOCK_STEP_MAX_NS. */
+bool spd_delay_reflector_stepped(const struct spd_packet_figures *figures, size_t n,
+                                 spd_ns burst_ns);
+
+/* Leave out what rests on the difference between the two clocks, and the round
+ * trips of packets that were in the reflector during the step. */
+void spd_delay_leave_out_one_way(struct spd_packet_figures *figures, size_t n);
+
 #endif

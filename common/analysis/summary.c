@@ -13,6 +13,21 @@
 /* RFC 4656 section 4.1.2: the S bit of an Error Estimate. */
 #define ERROR_ESTIMATE_SYNCHRONISED 0x8000u
 
+static void leave_out_reflector_step(const struct spd_burst_record *burst,
+                                     const struct spd_packet_record *packets,
+                                     struct spd_packet_figures *figures, struct spd_summary *s)
+{
+    spd_ns burst_ns = 0;
+
+    for (uint32_t i = 0; i < burst->n_packets; i++)
+        if (packets[i].n_replies > 0 && packets[i].t4_ns - burst->started_ns > burst_ns)
+            burst_ns = packets[i].t4_ns - burst->started_ns;
+    if (!spd_delay_reflector_stepped(figures, burst->n_packets, burst_ns))
+        return;
+    spd_delay_leave_out_one_way(figures, burst->n_packets);
+    s->n_bursts_reflector_step += !burst->superseded;
+}
+
 static void packet_delays(const struct spd_test_record *record, struct spd_summary *s)
 {
     const struct spd_packet_record nothing = { 0 };
@@ -40,11 +55,11 @@ static void packet_delays(const struct spd_test_record *record, struct spd_summa
             s->bursts[b].n_lost += packets[i].fate == SPD_FATE_LOST ||
                                    packets[i].fate == SPD_FATE_LOST_FORWARD ||
                                    packets[i].fate == SPD_FATE_LOST_REVERSE;
-            if (burst->superseded)
-                continue;
-            s->n_stamps_implausible += !plausible;
-            s->n_packets_stamps_left_out += figures[i].stamps_left_out;
+            s->n_stamps_implausible += !plausible && !burst->superseded;
         }
+        leave_out_reflector_step(burst, packets, figures, s);
+        for (uint32_t i = 0; i < burst->n_packets && !burst->superseded; i++)
+            s->n_packets_stamps_left_out += figures[i].stamps_left_out;
     }
 }
 

@@ -11,7 +11,9 @@
  * stamps come from other sources than those of most packets of their burst
  * (a mixture would measure the distance between the sources); packets that the
  * reflector claims to have sent before it received them. Their round trip
- * falls back on the hardware counter.
+ * falls back on the hardware counter. One-way figures also leave out, and count,
+ * bursts whose stamps contradict any constant offset between the two clocks by
+ * more than 1 ms: the reflector's clock stepped.
  */
 #ifndef SPD_ANALYSIS_SUMMARY_H
 #define SPD_ANALYSIS_SUMMARY_H
@@ -95,6 +97,7 @@ struct spd_summary {
     uint64_t n_dropped_local;           /* replies dropped by this host's receive buffer */
     uint32_t n_stamps_missing;          /* send stamps asked of the kernel and not delivered */
     uint32_t n_bursts_clock_step;       /* left out: the clock stepped */
+    uint32_t n_bursts_reflector_step;   /* one-way figures left out: the reflector's did */
     uint32_t n_packets_stamps_left_out; /* answered, but without usable stamps */
     uint32_t n_stamps_implausible;      /* of these: T3 before T2 */
     /* Prevailing over the test; SPD_STAMP_NONE when no packet came back. */

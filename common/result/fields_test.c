@@ -227,6 +227,8 @@ static const struct spd_field rows[] = {
           "of these: sent by the reflector before it received them, by its own word"),
     COUNT("stamps.n_bursts_clock_step", "bursts", "", n_bursts_clock_step,
           "bursts left out because this host's clock stepped by more than 1 ms"),
+    COUNT("stamps.n_bursts_reflector_step", "bursts", "", n_bursts_reflector_step,
+          "bursts without one-way figures because the reflector's clock stepped"),
 };
 
 const struct spd_field_list spd_fields_test = { rows, sizeof rows / sizeof rows[0] };

@@ -270,6 +270,7 @@ static void add_stamps(struct spd_page *page, const struct spd_result *result)
     static const struct tally unusual[] = {
         { "stamps.n_packets_left_out", "replies without usable stamps" },
         { "stamps.n_bursts_clock_step", "bursts during a clock step" },
+        { "stamps.n_bursts_reflector_step", "bursts during a step of the reflector's clock" },
     };
     struct spd_field_value sent;
     struct spd_field_value received;
@@ -278,7 +279,7 @@ static void add_stamps(struct spd_page *page, const struct spd_result *result)
     get(result, "stamps.t1_source", "", &sent);
     get(result, "stamps.t4_source", "", &received);
     spd_line_add(line, "sent: %s   received: %s", sent.as.text, received.as.text);
-    (void)add_tallies(line, result, unusual, 2, "   ");
+    (void)add_tallies(line, result, unusual, 3, "   ");
 }
 
 enum spd_err spd_report_write(FILE *file, const char *stream_name, const struct spd_result *result,
