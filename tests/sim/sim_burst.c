@@ -21,6 +21,8 @@ static void set_defaults(struct sim_burst_scenario *s)
     s->gap_ns = s->gap_ns ? s->gap_ns : 10 * SPD_NS_PER_MS;
     s->timeout_ns = s->timeout_ns ? s->timeout_ns : SPD_NS_PER_S;
     s->gap_limit_ns = s->gap_limit_ns ? s->gap_limit_ns : SPD_NS_PER_MS;
+    if (!s->instant && s->costs.send_ns == 0)
+        s->costs.send_ns = SIM_BURST_SEND_NS;
     if (!s->reply_dscp_set)
         s->reply_dscp = SPD_REFLECTOR_REPLY_DSCP_COPY;
 }
@@ -56,7 +58,6 @@ static void set_network(const struct sim_burst_scenario *s)
     set_host(SIM_BURST_REFLECTOR, s->reflector);
     set_link(SIM_BURST_SENDER, SIM_BURST_REFLECTOR, s->forward);
     set_link(SIM_BURST_REFLECTOR, SIM_BURST_SENDER, s->reverse);
-    sim_costs_set(&s->costs);
 }
 
 /* What a host is stays as it was opened; what happens to it begins later. */
@@ -167,6 +168,7 @@ void sim_burst_create(struct sim_burst *b, const struct sim_burst_scenario *scen
     set_defaults(&b->scenario);
     port.max_queued_sends = b->scenario.n_packets + 8;
     sim_create(b->scenario.seed);
+    sim_costs_set(&b->scenario.costs);
     if (b->scenario.from_start)
         set_network(&b->scenario);
     else

@@ -24,6 +24,8 @@
 #define SIM_BURST_REFLECTOR 2u
 #define SIM_BURST_STRANGER  3u
 #define SIM_BURST_PORT      862
+/* FIRST_GUESS_NS of common/engine/stamp_ahead.c. */
+#define SIM_BURST_SEND_NS 2500
 
 /* A sim_list of these positions; constant outside of functions only. */
 #define SIM_LIST(...)                                                                              \
@@ -42,6 +44,10 @@ struct sim_burst_scenario {
     struct sim_host_config sender;
     struct sim_host_config reflector;
     struct sim_costs costs;
+    /* Sending costs nothing. Otherwise, unless costs say differently, it costs
+     * what the reflector thinks before it has learned better, so that the send
+     * times in its packets are true. */
+    bool instant;
     bool from_start;   /* all of the above holds, and counts, from the world's beginning */
     bool no_reflector; /* nobody listens on host 2 */
     bool stateless;
@@ -118,8 +124,8 @@ enum sim_check {
     SIM_CHECK_FATES = 1u << 0,
     /* The same, but the direction may be unknown; what is told is true. */
     SIM_CHECK_SOUND = 1u << 1,
-    /* All four stamps of every answered packet, to the nanosecond. Only where
-     * nothing costs time, so that what is foretold is what happens. */
+    /* The stamps of every answered packet, to the nanosecond: T1, T2 and T4, and
+     * T3 where sending costs what the reflector thinks. */
     SIM_CHECK_STAMPS = 1u << 2,
 };
 /* Compares the judged record with the truth. Always: how many replies each

@@ -66,6 +66,7 @@ static void burst_through_a_slow_link_shows_its_rate(void **state)
             .n_packets = row->n_packets,
             .n_bursts = 3,
             .size_bytes = row->size_bytes,
+            .instant = row->send_ns == 0,
             .costs.send_ns = row->send_ns,
             .gap_limit_ns = SPD_NS_PER_S,
             .forward = { .delay_ns = 100000,
@@ -110,16 +111,21 @@ static void slow_link_on_the_way_back_shows_there_and_only_there(void **state)
                          .rate_bps = row->rate_bps,
                          .link_header_bytes = HEADER_BYTES },
         };
+        struct sim_packet_truth *truth;
         struct sim_burst b;
 
         sim_burst_run(&b, &s);
         CHECK_ROW_INT(row->name, b.summary.loss.n_lost, 0);
         CHECK_ROW_INT(row->name, b.summary.fwd.pdv.max_ns, 0);
+        truth = sim_burst_truth(&b);
         for (uint32_t k = 0; k < b.record->n_packets; k++) {
-            spd_ns off_ns = b.summary.packets[k].pdv_rev_ns - wire_ns(row, k % row->n_packets);
+            uint32_t in_burst = k % row->n_packets, first = k - in_burst;
+            spd_ns replied_ns = truth[k].reply->sent_ns - truth[first].reply->sent_ns;
+            spd_ns off_ns = b.summary.packets[k].pdv_rev_ns - (wire_ns(row, in_burst) - replied_ns);
 
             CHECK_ROW(row->name, off_ns >= -1 && off_ns <= 1);
         }
+        free(truth);
         check_capacity(row, &b, &b.summary.rev.capacity);
         sim_burst_check(row->name, &b, SIM_CHECK_FATES | SIM_CHECK_STAMPS);
         sim_burst_destroy(&b);
@@ -222,6 +228,7 @@ static void queue_that_overflows_loses_exactly_what_it_dropped(void **state)
         struct sim_burst_scenario s = {
             .n_packets = 200,
             .stateless = row->stateless,
+            .instant = row->send_ns == 0,
             .costs.send_ns = row->send_ns,
             .timeout_ns = 200 * SPD_NS_PER_MS,
         };
@@ -251,6 +258,7 @@ static void queue_is_limited_in_bytes(void **state)
 {
     struct sim_burst_scenario s = {
         .n_packets = 60,
+        .instant = true,
         .forward = { .rate_bps = 10000000, .queue_bytes = 20 * 512 },
         .timeout_ns = 200 * SPD_NS_PER_MS,
     };
@@ -269,6 +277,7 @@ static void stamps_on_both_sides_of_our_own_queue_are_kept_apart(void **state)
 {
     struct sim_burst_scenario s = {
         .n_packets = 50,
+        .instant = true,
         .forward = { .rate_bps = 10000000, .local_queue = true },
     };
     struct sim_packet_truth *truth;

@@ -69,7 +69,7 @@ void sim_add_actor(unsigned host, spd_ns period_ns, void (*step)(void *argument)
 /* How long things take; all 0 at first. */
 struct sim_costs {
     spd_ns clock_read_ns; /* each reading of counter or time of day */
-    spd_ns send_ns;       /* each datagram handed over in a commit */
+    spd_ns send_ns;       /* each datagram handed over in a commit; it leaves halfway through */
     spd_ns commit_ns;     /* each commit that hands anything over */
 };
 void sim_costs_set(const struct sim_costs *costs);

@@ -135,8 +135,9 @@ static enum spd_err send_now(struct spd_udp *udp, const struct sim_op *op)
         sim_datagram_free(datagram);
         return err;
     }
+    /* It leaves in the middle of what its sending costs. */
+    at_ns = world->now_ns + world->costs.send_ns / 2;
     world->now_ns += world->costs.send_ns;
-    at_ns = world->now_ns;
     err = sim_link_offer(udp->host, datagram, at_ns, &leaves_ns);
     /* What the local queue drops was handed over: it is numbered, scheduled, never sent. */
     sim_udp_stamp(udp, at_ns, err == SPD_ERR_OK ? leaves_ns : -1);
