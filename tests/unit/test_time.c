@@ -137,7 +137,7 @@ static void jump_on_panic(const char *file, int line, const char *what)
 
 static bool panics_at(uint64_t hz)
 {
-    bool panicked = false;
+    volatile bool panicked = false; /* survives the jump */
 
     spd_panic_set_handler(jump_on_panic);
     if (setjmp(panic_jump) == 0)
