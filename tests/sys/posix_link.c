@@ -4,12 +4,15 @@
 #include "tests/sys/posix_link.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/sys/posix_child.h"
@@ -56,6 +59,23 @@ static pid_t hold_namespace(void)
     return pid;
 }
 
+/* A new link is not ready at once: until the kernel has noticed its carrier, it
+ * drops what is sent. */
+static void await_running(const char *name)
+{
+    struct ifreq request;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    CHILD_CHECK(fd >= 0);
+    memset(&request, 0, sizeof request);
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    do { /* the child's alarm ends it */
+        CHILD_CHECK(ioctl(fd, SIOCGIFFLAGS, &request) == 0);
+        (void)usleep(1000);
+    } while ((request.ifr_flags & IFF_RUNNING) == 0);
+    (void)close(fd);
+}
+
 void link_up(void)
 {
     char text[160];
@@ -80,7 +100,9 @@ void link_up(void)
     must("ip", "address add 192.0.2.2/24 dev east");
     must("ip", "address add 2001:db8::2/64 dev east nodad");
     must("ip", "link set east up");
+    await_running("east");
     link_go_west();
+    await_running("west");
     (void)kill(pid, SIGKILL); /* the descriptors hold the namespaces now */
 }
 
