@@ -1,5 +1,5 @@
 /*
- * Follows the cost of one send in small steps. Runs on the thread
+ * Follows a low quantile of the cost of one send in small steps. Runs on the thread
  * that sends, within the hot section; integer arithmetic only.
  */
 #include "common/engine/stamp_ahead.h"
@@ -19,17 +19,20 @@ spd_ns spd_stamp_ahead_offset(const struct spd_stamp_ahead *ahead, size_t positi
 
 void spd_stamp_ahead_learn(struct spd_stamp_ahead *ahead, spd_ns elapsed_ns, size_t n)
 {
-    spd_ns sample, step;
+    spd_ns sample, down, up;
 
     if (n == 0 || elapsed_ns < 0)
         return;
     sample = elapsed_ns / (spd_ns)n;
-    /* An interrupted batch takes a thousand times longer than the others: no
-     * single sample may move the estimate by more than an eighth. */
-    step = ahead->per_send_ns / 8 + 1;
-    if (sample > ahead->per_send_ns + step)
-        sample = ahead->per_send_ns + step;
-    if (sample < ahead->per_send_ns - step)
-        sample = ahead->per_send_ns - step;
-    ahead->per_send_ns += (sample - ahead->per_send_ns) / 2;
+    /* Steps down are seven times as long as steps up, so that the estimate rests
+     * where one sample in eight lies below it. What takes longer than that went
+     * to other things, most of them after the packet had left: waking its
+     * receiver, an interrupt. */
+    up = ahead->per_send_ns / 64 + 1;
+    down = 7 * up;
+    if (sample > ahead->per_send_ns)
+        ahead->per_send_ns += up < sample - ahead->per_send_ns ? up : sample - ahead->per_send_ns;
+    else
+        ahead->per_send_ns -=
+            down < ahead->per_send_ns - sample ? down : ahead->per_send_ns - sample;
 }
