@@ -129,7 +129,7 @@ static void on_reply(struct spd_discovery *d, const struct spd_unit *unit, size_
         d->answer_reflector_seq[d->n_answers] = reply.seq;
         d->n_answers++;
     }
-    d->ssid_returned = reply.ssid == d->ssid;
+    d->ssid_returned |= reply.ssid == d->ssid;
     d->wait_over = true;
 }
 

@@ -64,13 +64,21 @@ static void note_extra(struct spd_test_record *record, const struct spd_stamp_re
             (struct spd_extra_reply){ reply->sender_seq, reply->seq };
 }
 
+/* A reflector without RFC 8972 returns 0. Once one has returned the SSID, a
+ * reply with 0 is somebody else's. */
+static bool is_of_session(const struct spd_test_record *record,
+                          const struct spd_stamp_reply *reply)
+{
+    return reply->ssid == record->ssid || (reply->ssid == 0 && !record->ssid_returned);
+}
+
 static void on_reply(struct spd_dispatch *d, const struct spd_unit *unit,
                      const struct spd_stamp_reply *reply, spd_ticks dequeued)
 {
     struct spd_test_record *record = d->record;
     struct spd_packet_record *p;
 
-    if (reply->ssid != record->ssid && reply->ssid != 0) {
+    if (!is_of_session(record, reply)) {
         record->n_replies_unexpected++;
         return;
     }
@@ -90,7 +98,7 @@ static void on_reply(struct spd_dispatch *d, const struct spd_unit *unit,
         note_extra(record, reply);
         return;
     }
-    record->ssid_returned = reply->ssid == record->ssid;
+    record->ssid_returned |= reply->ssid == record->ssid;
     note_first_reply(d, p, unit, reply, dequeued);
     if (d->burst && p->burst + 1u == record->n_bursts)
         d->n_answered++;
