@@ -32,8 +32,6 @@ bool spd_win_op_begin(struct spd_op *op, enum spd_win_op_what what, struct spd_u
     w->handed_over = false;
     w->cancel_asked = false;
     w->retried = false;
-    w->to_given = false;
-    w->from_given = false;
     w->tclass = -1;
     w->failed = SPD_ERR_OK;
     w->failed_code = 0;

@@ -39,8 +39,6 @@ struct spd_win_op {
     bool handed_over;      /* handed_over_ticks was taken */
     bool cancel_asked;     /* by name; see also cancelled_before of the socket */
     bool retried;
-    bool to_given;       /* peer holds the destination of this send */
-    bool from_given;     /* control holds the source of this send */
     enum spd_err failed; /* completed by us with this, not by the system */
     int32_t failed_code;
     WSABUF buffers[2];

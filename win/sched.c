@@ -15,17 +15,33 @@
 #include "win/oserr.h"
 #include "win/wine.h"
 
-/* MMCSS gives a handle that restore needs; a thread is raised at most once at a
- * time, and each thread may be, so it is kept with the thread. */
-static DWORD mmcss_slot = TLS_OUT_OF_INDEXES;
+/* MMCSS, in a library that servers without the desktop features lack. It gives
+ * a handle that restore needs; a thread is raised at most once at a time, and
+ * each thread may be, so it is kept with the thread, in the slot. */
+static struct {
+    HANDLE(WINAPI *set)(LPCWSTR task, LPDWORD task_index);
+    BOOL(WINAPI *set_priority)(HANDLE handle, AVRT_PRIORITY priority);
+    BOOL(WINAPI *revert)(HANDLE handle);
+    DWORD slot;
+    bool usable;
+} mmcss;
 static INIT_ONCE mmcss_once = INIT_ONCE_STATIC_INIT;
 
-static BOOL CALLBACK make_mmcss_slot(INIT_ONCE *once, void *parameter, void **context)
+static BOOL CALLBACK load_mmcss(INIT_ONCE *once, void *parameter, void **context)
 {
+    HMODULE dll = LoadLibraryExW(L"avrt.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+
     (void)once;
     (void)parameter;
     (void)context;
-    mmcss_slot = TlsAlloc();
+    if (dll == NULL)
+        return TRUE;
+    mmcss.set = (void *)GetProcAddress(dll, "AvSetMmThreadCharacteristicsW");
+    mmcss.set_priority = (void *)GetProcAddress(dll, "AvSetMmThreadPriority");
+    mmcss.revert = (void *)GetProcAddress(dll, "AvRevertMmThreadCharacteristics");
+    mmcss.slot = TlsAlloc();
+    mmcss.usable = mmcss.set != NULL && mmcss.set_priority != NULL && mmcss.revert != NULL &&
+                   mmcss.slot != TLS_OUT_OF_INDEXES;
     return TRUE;
 }
 
@@ -42,24 +58,24 @@ static bool join_mmcss(void)
     DWORD task_index = 0;
     HANDLE handle;
 
-    if (mmcss_slot == TLS_OUT_OF_INDEXES)
+    if (!mmcss.usable)
         return false;
-    handle = AvSetMmThreadCharacteristicsW(L"Pro Audio", &task_index);
+    handle = mmcss.set(L"Pro Audio", &task_index);
     if (handle == NULL)
         return false;
-    AvSetMmThreadPriority(handle, AVRT_PRIORITY_CRITICAL);
-    TlsSetValue(mmcss_slot, handle);
+    mmcss.set_priority(handle, AVRT_PRIORITY_CRITICAL);
+    TlsSetValue(mmcss.slot, handle);
     return true;
 }
 
 static void leave_mmcss(void)
 {
-    HANDLE handle = TlsGetValue(mmcss_slot);
+    HANDLE handle = mmcss.usable ? TlsGetValue(mmcss.slot) : NULL;
 
     if (handle == NULL)
         return;
-    AvRevertMmThreadCharacteristics(handle);
-    TlsSetValue(mmcss_slot, NULL);
+    mmcss.revert(handle);
+    TlsSetValue(mmcss.slot, NULL);
 }
 
 static bool apply(enum spd_priority priority)
@@ -124,7 +140,7 @@ void spd_sched_probe(struct spd_priority_grant *grant)
     DWORD refused = 0;
     enum spd_priority priority = SPD_PRIORITY_TIME_CRITICAL;
 
-    InitOnceExecuteOnce(&mmcss_once, make_mmcss_slot, NULL, NULL);
+    InitOnceExecuteOnce(&mmcss_once, load_mmcss, NULL, NULL);
     SetLastError(0);
     while (!apply(priority)) {
         withdraw(priority);

@@ -76,12 +76,9 @@ static void fill(struct spd_udp *udp, struct spd_win_op *w, const void *data, si
     if (options->to != NULL) {
         w->message.namelen = spd_sockaddr_from(options->to, &w->peer);
         w->message.name = (struct sockaddr *)&w->peer;
-        w->to_given = true;
     }
-    if (options->from != NULL) {
+    if (options->from != NULL)
         add_source(w, options->from);
-        w->from_given = true;
-    }
     if (options->tclass >= 0 && options->tclass <= 255 && options->tclass != udp->tclass)
         w->tclass = (int16_t)options->tclass;
 }
@@ -130,9 +127,11 @@ static DWORD hand_over(struct spd_udp *udp, struct spd_win_op *w)
     w->handed_over = true;
     if (w->message.Control.len > 0)
         result = WSASendMsg(udp->socket, &w->message, 0, NULL, &w->overlapped, NULL);
-    else
+    else if (w->message.name != NULL)
         result = WSASendTo(udp->socket, w->buffers, 1, NULL, 0, w->message.name, w->message.namelen,
                            &w->overlapped, NULL);
+    else
+        result = WSASend(udp->socket, w->buffers, 1, NULL, 0, &w->overlapped, NULL);
     return result == 0 ? 0 : (DWORD)WSAGetLastError();
 }
 
