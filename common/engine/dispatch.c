@@ -43,6 +43,12 @@ static enum spd_err queue_packet(struct spd_dispatch *d, size_t i, uint32_t seq,
     return err;
 }
 
+/* Kernel stamps that every packet gets. */
+static size_t n_stamps_each(const struct spd_dispatch *d)
+{
+    return (d->kernel_stamps ? 1u : 0u) + (d->driver_stamps ? 1u : 0u);
+}
+
 enum spd_err spd_dispatch_prepare(struct spd_dispatch *d, uint32_t burst_index, uint32_t attempt)
 {
     struct spd_test_record *record = d->record;
@@ -77,7 +83,7 @@ enum spd_err spd_dispatch_prepare(struct spd_dispatch *d, uint32_t burst_index, 
     d->n_send_failed = 0;
     d->n_handed = 0;
     d->n_stamps_fetched = 0;
-    d->n_stamps_wanted = d->kernel_stamps ? 2 * (size_t)n : 0;
+    d->n_stamps_wanted = n_stamps_each(d) * (size_t)n;
     if (!spd_udp_receive_drops(d->udp, &d->drops_before))
         d->drops_before = 0;
     spd_udp_stamps_begin(d->udp);
@@ -138,10 +144,10 @@ static void on_sent(struct spd_dispatch *d, struct spd_unit *unit, const struct 
         /* This host's own queue dropped it behind our stamp: that is loss on
          * the way forward, and where it happened is known. */
         p->fate = SPD_FATE_LOST_FORWARD;
-        d->n_stamps_wanted -= d->kernel_stamps ? 1 : 0; /* it never left the host */
+        d->n_stamps_wanted -= d->driver_stamps ? 1 : 0; /* it never left the host */
     } else {
         p->fate = SPD_FATE_NOT_SENT;
-        d->n_stamps_wanted -= d->kernel_stamps ? 2 : 0;
+        d->n_stamps_wanted -= n_stamps_each(d);
     }
     d->n_send_failed++;
 }

@@ -102,6 +102,12 @@ static enum spd_err open_socket(struct spd_dispatch *d, uintptr_t key,
                  "a receive buffer of %lld bytes cannot hold the stamps of a burst; run as root "
                  "or raise net.core.rmem_max",
                  (long long)d->facts.receive_buffer_bytes);
+        d->kernel_stamps = false;
+    }
+    d->driver_stamps =
+        d->kernel_stamps && (d->facts.send_stamps & (1u << SPD_STAMP_KERNEL)) != 0;
+    if (!d->kernel_stamps && d->facts.send_stamps) {
+        /* Stamps that nobody fetches would fill the receive buffer. */
         spd_udp_close(d->udp);
         d->udp = NULL;
         config.want_send_stamps = false;
@@ -109,7 +115,6 @@ static enum spd_err open_socket(struct spd_dispatch *d, uintptr_t key,
         if (err)
             return err;
         spd_udp_facts(d->udp, &d->facts);
-        d->kernel_stamps = false;
     }
     if (!d->kernel_stamps)
         spd_udp_stamp_by_counter(d->udp, true);

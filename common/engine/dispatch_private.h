@@ -28,6 +28,7 @@ struct spd_dispatch {
     spd_ns gap_limit_ns;
     uint16_t error_estimate;
     bool kernel_stamps;   /* the socket delivers send stamps */
+    bool driver_stamps;   /* also those of the driver, behind any local queue */
     bool stopped;
 
     /* Kernel send stamps of the burst, by number of hand-over. */
