@@ -124,8 +124,8 @@ enum sim_check {
     SIM_CHECK_FATES = 1u << 0,
     /* The same, but the direction may be unknown; what is told is true. */
     SIM_CHECK_SOUND = 1u << 1,
-    /* The stamps of every answered packet, to the nanosecond: T1, T2 and T4, and
-     * T3 where sending costs what the reflector thinks. */
+    /* The stamps of every answered packet, to the nanosecond: T1 and T2, T3 where
+     * sending costs what the reflector thinks, and T4 by the kernel. */
     SIM_CHECK_STAMPS = 1u << 2,
 };
 /* Compares the judged record with the truth. Always: how many replies each
