@@ -47,6 +47,8 @@ static int compare_slope(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Of two middle ones the upper: a token bucket makes slopes small, and in a
+ * short group it spoils nearly half of them. */
 static double weighted_median(struct slope *slopes, size_t n)
 {
     double total = 0.0;
@@ -57,25 +59,26 @@ static double weighted_median(struct slope *slopes, size_t n)
         total += slopes[i].weight;
     for (size_t i = 0; i < n; i++) {
         sum += slopes[i].weight;
-        if (sum * 2.0 >= total)
+        if (sum * 2.0 > total)
             return slopes[i].ns_per_byte;
     }
     return 0.0;
 }
 
-/* Slopes between the points of one group that lie half the group apart: long
- * enough that noise is small, many enough that outliers do not count. */
+/* Slopes between the points of one group that lie a quarter of it apart: long
+ * enough that noise is small, and so many that a token bucket may hold up to
+ * three eighths of the group (then half of the slopes are still true). */
 static size_t add_group(struct point *points, size_t n, struct slope *slopes)
 {
-    size_t half = n / 2;
+    size_t apart = n >= 8 ? n / 4 : 1;
     size_t n_slopes = 0;
 
     points[0].passed_bytes = 0;
     for (size_t i = 1; i < n; i++)
         points[i].passed_bytes = points[i - 1].passed_bytes + points[i].n_bytes;
-    for (size_t i = 0; i + half < n && half > 0; i++) {
+    for (size_t i = 0; i + apart < n; i++) {
         const struct point *a = &points[i];
-        const struct point *b = &points[i + half];
+        const struct point *b = &points[i + apart];
         double bytes = (double)(b->passed_bytes - a->passed_bytes) +
                        ((double)b->silent_bytes - (double)a->silent_bytes);
 

@@ -4,9 +4,9 @@
  * leave that link at its rate. The capacity is that of RFC 5136 section 2.3.2
  * (IP-layer bits per second, for packets of this size). Pure; any thread.
  *
- * The rate is the weighted median of the rates between packets about half a
- * burst apart, so that neither the packets that a token bucket let through at
- * once nor late stamps bend it. Packets between which others are missing are
+ * The rate is the weighted median of the rates between packets about a quarter
+ * of a burst apart, so that neither the packets that a token bucket let through
+ * at once nor late stamps bend it. Packets between which others are missing are
  * compared only when too few others are left: losses behind the bottleneck
  * would make the link look slower.
  */

@@ -81,11 +81,12 @@ static void add_title(struct spd_page *page, const struct spd_result *result)
                           (size_t)number(result, "burst_counts.n_asked"),
                           record->n_bursts > 0 ? record->bursts[0].n_packets : 0,
                           record->interrupted ? "  INTERRUPTED" : "");
-    /* The name gets what room the rest leaves. */
-    size_t used = n + strlen(address) + (named ? 3 : 0);
-    size_t room = used < SPD_PAGE_COLUMNS ? SPD_PAGE_COLUMNS - used : 0;
-    if (named && room >= spd_text_columns(record->target_name))
+    /* The address gives way to the name, and a name too long to the address. */
+    if (named &&
+        n + strlen(address) + 3 + spd_text_columns(record->target_name) <= SPD_PAGE_COLUMNS)
         spd_line_add(line, "%s (%s)%s", record->target_name, address, tail);
+    else if (named && n + spd_text_columns(record->target_name) <= SPD_PAGE_COLUMNS)
+        spd_line_add(line, "%s%s", record->target_name, tail);
     else
         spd_line_add(line, "%s%s", address, tail);
 }
@@ -101,7 +102,7 @@ static void add_share(char *line, const struct spd_result *result, const char *w
         spd_line_add(line, " (%s)", spd_report_percent(real(result, ratio, "", -1.0), text));
 }
 
-/* "3 late, 2 malformed": those that are not zero. Returns whether there are any. */
+/* "late 3   malformed 2": those that are not zero. Returns whether there are any. */
 struct tally {
     const char *path;
     const char *text;
@@ -116,7 +117,7 @@ static bool add_tallies(char *line, const struct spd_result *result, const struc
         uint64_t count = number(result, tallies[i].path);
         if (count == 0)
             continue;
-        spd_line_add(line, "%s%" PRIu64 " %s", any ? ", " : separator, count, tallies[i].text);
+        spd_line_add(line, "%s%s %" PRIu64, any ? "   " : separator, tallies[i].text, count);
         any = true;
     }
     return any;
@@ -131,12 +132,29 @@ static void add_tally_line(struct spd_page *page, const char *label,
         page->n_lines--;
 }
 
+/* Directions are shown when they can be told, and what is known of them in any
+ * case. */
+static void add_lost(struct spd_page *page, const struct spd_result *result)
+{
+    bool told = result->record->reflector_mode == SPD_REFLECTOR_STATEFUL ||
+                number(result, "loss.n_lost_forward") > 0;
+    char *line = spd_page_line(page, "Lost");
+
+    if (told) {
+        add_share(line, result, "forward ", "loss.n_lost_forward", "loss.ratio_forward");
+        add_share(line, result, "   reverse ", "loss.n_lost_reverse", "loss.ratio_reverse");
+    }
+    if (!told || number(result, "loss.n_lost_unknown") > 0)
+        add_share(line, result, told ? "   unknown " : "direction unknown ", "loss.n_lost_unknown",
+                  NULL);
+}
+
 static void add_packets(struct spd_page *page, const struct spd_result *result)
 {
     static const struct tally unusual[] = {
         { "packet_counts.n_not_sent", "not sent" },
-        { "packet_counts.n_unreachable", "answered by ICMP unreachable" },
-        { "packet_counts.n_unresolved", "still awaited when interrupted" },
+        { "packet_counts.n_unreachable", "unreachable (ICMP)" },
+        { "packet_counts.n_unresolved", "awaited at the end" },
     };
     static const struct tally replies[] = {
         { "replies.n_dropped_local", "dropped by this host" },
@@ -151,14 +169,7 @@ static void add_packets(struct spd_page *page, const struct spd_result *result)
     add_share(line, result, "   lost ", "loss.n_lost", "loss.ratio");
     add_tally_line(page, "", result, unusual, 3);
 
-    line = spd_page_line(page, "Lost");
-    add_share(line, result, "forward ", "loss.n_lost_forward", "loss.ratio_forward");
-    add_share(line, result, "   reverse ", "loss.n_lost_reverse", "loss.ratio_reverse");
-    if (number(result, "loss.n_lost_unknown") > 0)
-        add_share(line, result, "   direction unknown ", "loss.n_lost_unknown", NULL);
-    if (number(result, "loss.n_lost") > 0)
-        spd_line_add(line, "   longest run %" PRIu64, number(result, "loss.runs.longest_packets"));
-
+    add_lost(page, result);
     line = spd_page_line(page, "Reordered");
     if (result->summary->fwd.reorder_known) {
         add_share(line, result, "forward ", "reordering.forward.n_reordered", NULL);
@@ -167,6 +178,8 @@ static void add_packets(struct spd_page *page, const struct spd_result *result)
         add_share(line, result, "there and back ", "reordering.round_trip.n_reordered", NULL);
     }
     add_share(line, result, "   duplicated ", "duplicates.n_duplicated", NULL);
+    if (number(result, "loss.n_lost") > 0)
+        add_share(line, result, "   longest loss ", "loss.runs.longest_packets", NULL);
     add_tally_line(page, "Replies", result, replies, 4);
 }
 
@@ -254,23 +267,22 @@ static void add_bursts(struct spd_page *page, const struct spd_result *result)
     uint64_t n_asked = number(result, "burst_counts.n_asked");
     uint64_t n_repeated = number(result, "burst_counts.n_attempts") - n_asked;
 
-    spd_line_add(line, "%" PRIu64 " of %" PRIu64 " whole", number(result, "burst_counts.n_whole"),
-                 n_asked);
-    if (number(result, "burst_counts.n_unknown") > 0)
-        spd_line_add(line, "   %" PRIu64 " unknown", number(result, "burst_counts.n_unknown"));
-    if (n_repeated > 0)
-        spd_line_add(line, "   %" PRIu64 " repeated", n_repeated);
-    (void)add_tallies(line, result, reasons, 4, "   broken: ");
-    spd_line_add(line, "   handed over in ");
+    spd_line_add(line, "%" PRIu64 " of %" PRIu64 " whole   handed over in ",
+                 number(result, "burst_counts.n_whole"), n_asked);
     add_duration(line, 0, result, "submission.median_ns", "");
+    if (number(result, "burst_counts.n_unknown") > 0)
+        add_share(line, result, "   unknown ", "burst_counts.n_unknown", NULL);
+    if (n_repeated > 0)
+        spd_line_add(line, "   repeated %" PRIu64, n_repeated);
+    (void)add_tallies(line, result, reasons, 4, "   broken: ");
 }
 
 static void add_stamps(struct spd_page *page, const struct spd_result *result)
 {
     static const struct tally unusual[] = {
-        { "stamps.n_packets_left_out", "replies without usable stamps" },
-        { "stamps.n_bursts_clock_step", "bursts during a clock step" },
-        { "stamps.n_bursts_reflector_step", "bursts during a step of the reflector's clock" },
+        { "stamps.n_packets_left_out", "left out: replies" },
+        { "stamps.n_bursts_clock_step", "clock steps" },
+        { "stamps.n_bursts_reflector_step", "reflector clock steps" },
     };
     struct spd_field_value sent;
     struct spd_field_value received;
@@ -279,7 +291,7 @@ static void add_stamps(struct spd_page *page, const struct spd_result *result)
     get(result, "stamps.t1_source", "", &sent);
     get(result, "stamps.t4_source", "", &received);
     spd_line_add(line, "sent: %s   received: %s", sent.as.text, received.as.text);
-    (void)add_tallies(line, result, unusual, 3, "   ");
+    add_tally_line(page, "", result, unusual, 3);
 }
 
 enum spd_err spd_report_write(FILE *file, const char *stream_name, const struct spd_result *result,
