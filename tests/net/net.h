@@ -79,6 +79,9 @@ struct net_program *net_start(const struct net_how *how, const char *format, ...
 struct net_program *net_start_command(const struct net_how *how, char *const *words, size_t n_words,
                                       const char *arguments);
 
+/* A part of the test itself that goes on beside it, in a host; it has no cmocka. */
+struct net_program *net_start_body(enum net_host host, void (*body)(void *), void *argument);
+
 /* What it has printed so far, on standard output and standard error. Valid
  * until the next call for this program. */
 const char *net_out(struct net_program *program);

@@ -53,7 +53,7 @@ struct net_capture *net_capture_start(enum net_host host, const char *interface)
     memset(c, 0, sizeof(*c));
     /* Protocol 0: nothing is captured before the filter is in place. */
     c->fd = net_socket(host, AF_PACKET, SOCK_RAW, 0);
-    net_enter(host);
+    assert_true(net_enter(host));
     at.sll_ifindex = (int)if_nametoindex(interface);
     net_leave(host);
     assert_true(at.sll_ifindex > 0);

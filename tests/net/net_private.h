@@ -11,8 +11,9 @@
 /* A child that the kernel kills when this process ends. */
 pid_t net_fork(void);
 
-/* This process is in that host between the two; NET_HERE is allowed. */
-void net_enter(enum net_host host);
+/* This process is in that host between the two; NET_HERE is allowed. Enter is
+ * for children too, and so fails no case: it returns false. */
+bool net_enter(enum net_host host);
 void net_leave(enum net_host host);
 void net_hosts_end(void);
 

@@ -98,7 +98,8 @@ static _Noreturn void become(const struct net_program *p, const struct net_how *
         out = open(how->output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(p->err_fd, 2) < 0)
         _exit(126);
-    net_enter(how->host);
+    if (!net_enter(how->host))
+        _exit(126);
     if (strchr(words[0], '/'))
         program = open(words[0], O_PATH | O_CLOEXEC);
     if (how->nobody)
@@ -125,14 +126,34 @@ static bool has_ended(struct net_program *p, int timeout_ms)
     return true;
 }
 
+static struct net_program *new_program(const char *name)
+{
+    struct net_program *p = &programs[n_programs];
+
+    assert_true(n_programs < PROGRAMS_MAX);
+    memset(p, 0, sizeof(*p));
+    snprintf(p->name, sizeof(p->name), "%s", name);
+    p->out_fd = memfd_create("standard output", MFD_CLOEXEC);
+    p->err_fd = memfd_create("standard error", MFD_CLOEXEC);
+    assert_true(p->out_fd >= 0 && p->err_fd >= 0);
+    fflush(NULL); /* or the child says it again */
+    p->pid = net_fork();
+    if (p->pid == 0)
+        return p;
+    n_programs++;
+    assert_true(p->pid > 0);
+    p->pid_fd = pidfd_open(p->pid, 0);
+    assert_true(p->pid_fd >= 0);
+    return p;
+}
+
 struct net_program *net_start_command(const struct net_how *how, char *const *words, size_t n_words,
                                       const char *arguments)
 {
-    struct net_program *p = &programs[n_programs];
-    char *copy = net_alloc(strlen(arguments) + 1), *rest = copy, *all[WORDS_MAX];
+    struct net_program *p;
+    char name[200], *copy = net_alloc(strlen(arguments) + 1), *rest = copy, *all[WORDS_MAX];
     size_t n = 0;
 
-    assert_true(n_programs < PROGRAMS_MAX);
     strcpy(copy, arguments);
     for (; n < n_words; n++)
         all[n] = words[n];
@@ -142,19 +163,23 @@ struct net_program *net_start_command(const struct net_how *how, char *const *wo
             all[n++] = word;
         }
     all[n] = NULL;
-    memset(p, 0, sizeof(*p));
-    snprintf(p->name, sizeof(p->name), "%s %s", n_words > 0 ? words[n_words - 1] : "", arguments);
-    p->out_fd = memfd_create("standard output", MFD_CLOEXEC);
-    p->err_fd = memfd_create("standard error", MFD_CLOEXEC);
-    assert_true(p->out_fd >= 0 && p->err_fd >= 0);
-    fflush(NULL); /* or the child says it again */
-    p->pid = net_fork();
+    snprintf(name, sizeof(name), "%s %s", n_words > 0 ? words[n_words - 1] : "", arguments);
+    p = new_program(name);
     if (p->pid == 0)
         become(p, how, all);
-    n_programs++;
-    assert_true(p->pid > 0);
-    p->pid_fd = pidfd_open(p->pid, 0);
-    assert_true(p->pid_fd >= 0);
+    return p;
+}
+
+struct net_program *net_start_body(enum net_host host, void (*body)(void *), void *argument)
+{
+    struct net_program *p = new_program("a child of the test");
+
+    if (p->pid == 0) {
+        if (!net_enter(host))
+            _exit(126);
+        body(argument);
+        _exit(0);
+    }
     return p;
 }
 
