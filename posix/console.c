@@ -36,14 +36,25 @@ enum spd_err spd_console_init(struct spd_diag *diag)
     /* A closed standard stream would let the next socket or file take its
      * number, and a stray message would then go out on the network. */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
-            int os = errno;
+        int os;
+        int stand_in;
 
-            return spd_diag_set(diag, SPD_ERR_INTERNAL, os,
-                                "standard stream %d is closed and /dev/null cannot stand in "
-                                "for it (%s)",
-                                fd, spd_oserr_name(os));
+        if (fcntl(fd, F_GETFD) >= 0) {
+            continue;
         }
+        stand_in = open("/dev/null", O_RDWR);
+        if (stand_in == fd) {
+            continue;
+        }
+        os = errno;
+        if (stand_in >= 0) {
+            close(stand_in);
+            os = EBADF;
+        }
+        return spd_diag_set(diag, SPD_ERR_INTERNAL, os,
+                            "standard stream %d is closed and /dev/null cannot stand in for it "
+                            "(%s)",
+                            fd, spd_oserr_name(os));
     }
     return SPD_ERR_OK;
 }

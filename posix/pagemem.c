@@ -5,7 +5,6 @@
 #include "common/sys/pagemem.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,17 +19,7 @@
 
 size_t spd_pagemem_page_bytes(void)
 {
-    static atomic_size_t known;
-    size_t n_bytes = atomic_load_explicit(&known, memory_order_relaxed);
-
-    if (n_bytes == 0) {
-        long asked = sysconf(_SC_PAGESIZE);
-
-        SPD_ASSERT(asked > 0);
-        n_bytes = (size_t)asked;
-        atomic_store_explicit(&known, n_bytes, memory_order_relaxed);
-    }
-    return n_bytes;
+    return (size_t)getpagesize(); /* kept by the C library since the program's start */
 }
 
 /* A "Vm...:" line of /proc/self/status in bytes; -1 when it cannot be read. */
