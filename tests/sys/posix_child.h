@@ -34,7 +34,8 @@ void child_become_nobody(void);
 #define MLOCK_IS_REAL 1
 #endif
 
-/* In a child: limit a resource (RLIMIT_...), soft and hard. */
+/* In a child: limit a resource (RLIMIT_...), soft and hard. Skips the child
+ * when that is higher than it may. */
 void child_limit(int resource, unsigned long soft, unsigned long hard);
 /* In a child: a network with nothing but a loopback that is up. Skips without
  * the right to have one. */
