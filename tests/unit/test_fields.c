@@ -1,7 +1,6 @@
 /* The table of output fields: that it is complete, and that it reads true. */
 #include "tests/unit/unit.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "tests/unit/result_kit.h"
@@ -267,7 +266,7 @@ static void every_field_can_be_read_of_any_record(void **state)
                 if (value.kind == SPD_FIELD_TEXT)
                     assert_true(value.as.text[0] != '\0');
                 if (value.kind == SPD_FIELD_REAL)
-                    assert_true(isfinite(value.as.real));
+                    assert_true(value.as.real - value.as.real == 0.0); /* finite */
             }
     }
     kit_fini(&kit);
