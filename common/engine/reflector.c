@@ -20,6 +20,7 @@
 #define BATCH_MAX 64
 #define EVENTS_MAX 64
 #define HOUSEKEEPING_NS SPD_NS_PER_S
+#define DRAIN_ATTEMPTS 3
 
 enum op_kind { OP_RECEIVE = 1, OP_SEND = 2 };
 
@@ -396,22 +397,24 @@ void spd_reflector_counters(struct spd_reflector *r, struct spd_reflector_counte
 void spd_reflector_destroy(struct spd_reflector *r)
 {
     struct spd_completion events[EVENTS_MAX];
-    size_t n;
+    unsigned n_failures = 0;
 
     if (!r)
         return;
     for (size_t i = 0; i < r->n_listeners; i++)
         spd_udp_close(r->listeners[i].udp);
-    while (r->n_in_flight > 0) {
-        enum spd_err err = spd_cport_wait(r->port, events, EVENTS_MAX, &n, SPD_NS_PER_S);
+    while (r->n_in_flight > 0 && n_failures < DRAIN_ATTEMPTS) {
+        size_t n = 0;
 
-        if (err)
-            break;
+        n_failures += spd_cport_wait(r->port, events, EVENTS_MAX, &n, SPD_NS_PER_S) != SPD_ERR_OK;
         for (size_t i = 0; i < n; i++)
             if (is_ours(r, &events[i]))
                 r->n_in_flight--;
     }
-    spd_packet_heap_destroy(r->heap);
+    /* Only a port that failed for good leaves operations behind: the system may
+     * still write to their memory, so it is lost rather than used again. */
+    if (r->n_in_flight == 0)
+        spd_packet_heap_destroy(r->heap);
     spd_reflector_sessions_destroy(r->sessions);
     free(r);
 }

@@ -5,6 +5,7 @@
  */
 #include "common/engine/session.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,11 @@
 /* When all replies are there, stamps that have not come after this never will. */
 #define STAMP_PATIENCE_NS (200 * SPD_NS_PER_MS)
 
+/* What other threads want is read at least this often, should the post that is
+ * to wake this one fail for want of memory. */
+#define CONTROL_POLL_NS SPD_NS_PER_S
+
 enum session_key { KEY_CONTROL = 1, KEY_DISCOVERY, KEY_DISPATCH };
-enum control_message { CONTROL_GRANT = 1, CONTROL_CANCEL };
 
 enum state {
     STATE_START,
@@ -47,8 +51,9 @@ struct spd_session {
     void *context;
     uint64_t counter_hz;
     enum state state;
-    bool granted;
-    bool cancelled;
+    atomic_bool granted; /* set by other threads, who then post to wake this one */
+    atomic_bool cancel_wanted;
+    bool cancelled; /* as of the step that runs */
     uint32_t burst_index; /* of the burst in hand */
     uint32_t attempt;
     uint64_t activity_seen;
@@ -111,12 +116,14 @@ enum spd_err spd_session_create(const struct spd_burst_spec *spec, const struct 
 
 void spd_session_grant(struct spd_session *s)
 {
-    (void)spd_cport_post(s->port, KEY_CONTROL, CONTROL_GRANT, NULL);
+    atomic_store(&s->granted, true);
+    (void)spd_cport_post(s->port, KEY_CONTROL, 0, NULL);
 }
 
 void spd_session_cancel(struct spd_session *s)
 {
-    (void)spd_cport_post(s->port, KEY_CONTROL, CONTROL_CANCEL, NULL);
+    atomic_store(&s->cancel_wanted, true);
+    (void)spd_cport_post(s->port, KEY_CONTROL, 0, NULL);
 }
 
 struct spd_test_record *spd_session_record(struct spd_session *s)
@@ -136,29 +143,18 @@ static void give_up(struct spd_session *s)
     go(s, STATE_CLOSE, 0);
 }
 
-static void on_control(struct spd_session *s, uint32_t message)
-{
-    if (message == CONTROL_GRANT)
-        s->granted = true;
-    if (message == CONTROL_CANCEL)
-        s->cancelled = true;
-}
-
 static void give_out(struct spd_session *s, const struct spd_completion *events, size_t n,
                      spd_ticks dequeued)
 {
     for (size_t i = 0; i < n; i++)
         switch (events[i].key) {
-        case KEY_CONTROL:
-            on_control(s, events[i].n_bytes);
-            break;
         case KEY_DISCOVERY:
             spd_discovery_on_completion(s->discovery, &events[i]);
             break;
         case KEY_DISPATCH:
             spd_dispatch_on_completion(s->dispatch, &events[i], dequeued);
             break;
-        default:
+        default: /* KEY_CONTROL: it has woken us */
             break;
         }
 }
@@ -209,7 +205,7 @@ static void on_open(struct spd_session *s, spd_ns now_ns)
 
 static void on_want_turn(struct spd_session *s)
 {
-    s->granted = false;
+    atomic_store(&s->granted, false);
     go(s, STATE_AWAIT_TURN, SPD_NS_MAX);
     s->notify(s->context, SPD_SESSION_TURN_WANTED, s->burst_index);
 }
@@ -231,7 +227,7 @@ static void on_await_turn(struct spd_session *s)
         give_up(s);
         return;
     }
-    if (!s->granted)
+    if (!atomic_load(&s->granted))
         return;
     err = spd_dispatch_prepare(s->dispatch, s->burst_index, s->attempt);
     if (err) {
@@ -330,7 +326,7 @@ static bool tail_is_open(const struct spd_session *s)
 
 static void on_tail(struct spd_session *s, spd_ns now_ns)
 {
-    if (!tail_is_open(s) || spd_dispatch_tail_answered(s->dispatch)) {
+    if (s->cancelled || !tail_is_open(s) || spd_dispatch_tail_answered(s->dispatch)) {
         give_up(s);
         return;
     }
@@ -342,16 +338,51 @@ static void on_tail(struct spd_session *s, spd_ns now_ns)
         give_up(s);
 }
 
+static bool is_idle(const struct spd_session *s)
+{
+    return spd_discovery_is_idle(s->discovery) && spd_dispatch_is_idle(s->dispatch);
+}
+
+/* Fetch what is left in the port, a late cancel for instance; what is posted
+ * from now on is refused. */
+static void shut_port(struct spd_session *s)
+{
+    struct spd_completion events[EVENTS_MAX];
+    size_t n;
+
+    spd_cport_close(s->port);
+    while (spd_cport_wait(s->port, events, EVENTS_MAX, &n, SPD_NS_PER_S) == SPD_ERR_OK)
+        give_out(s, events, n, spd_clock_now());
+}
+
+static void finish(struct spd_session *s)
+{
+    s->record.interrupted = s->cancelled;
+    shut_port(s);
+    s->state = STATE_FINISHED;
+    s->notify(s->context, SPD_SESSION_FINISHED, (uint32_t)s->record.n_bursts);
+}
+
 static void on_close(struct spd_session *s)
 {
     spd_discovery_stop(s->discovery);
     spd_dispatch_stop(s->dispatch);
     s->due_ns = SPD_NS_MAX;
-    if (!spd_discovery_is_idle(s->discovery) || !spd_dispatch_is_idle(s->dispatch))
-        return;
-    s->record.interrupted = s->cancelled;
-    s->state = STATE_FINISHED;
-    s->notify(s->context, SPD_SESSION_FINISHED, (uint32_t)s->record.n_bursts);
+    if (is_idle(s))
+        finish(s);
+}
+
+/* The system failed: the port can only be closed. What was measured stays. */
+static void on_port_failed(struct spd_session *s, enum spd_err err)
+{
+    spd_diag_set(&s->record.outcome, err, 0, "the completion port failed: %s", spd_err_text(err));
+    if (s->state == STATE_COLLECT)
+        spd_dispatch_finish(s->dispatch)->interrupted = true;
+    if (s->state == STATE_COLLECT || s->state == STATE_AWAIT_TURN)
+        end_turn(s);
+    spd_discovery_stop(s->discovery);
+    spd_dispatch_stop(s->dispatch);
+    finish(s);
 }
 
 static void advance(struct spd_session *s, spd_ns now_ns)
@@ -414,17 +445,17 @@ bool spd_session_step(struct spd_session *s, spd_ns max_wait_ns)
         return false;
     if (wait_ns > max_wait_ns)
         wait_ns = max_wait_ns;
+    if (wait_ns > CONTROL_POLL_NS)
+        wait_ns = CONTROL_POLL_NS;
     if (s->spec.spin && s->state == STATE_COLLECT)
         wait_ns = 0;
     err = spd_cport_wait(s->port, events, EVENTS_MAX, &n, wait_ns);
     if (err && err != SPD_ERR_TIMEOUT) {
-        spd_diag_set(&s->record.outcome, err, 0, "the completion port failed: %s",
-                     spd_err_text(err));
-        s->state = STATE_FINISHED;
-        s->notify(s->context, SPD_SESSION_FINISHED, (uint32_t)s->record.n_bursts);
+        on_port_failed(s, err);
         return false;
     }
     give_out(s, events, n, spd_clock_now());
+    s->cancelled = atomic_load(&s->cancel_wanted);
     /* States follow one another without waiting until one has to wait. */
     do {
         before = s->state;
@@ -438,10 +469,15 @@ void spd_session_destroy(struct spd_session *s)
     if (!s)
         return;
     SPD_ASSERT(s->state == STATE_FINISHED || s->state == STATE_START);
-    spd_discovery_free(s->discovery);
-    spd_dispatch_free(s->dispatch);
-    spd_cport_close(s->port);
-    spd_cport_destroy(s->port);
+    if (s->port && s->state == STATE_START)
+        shut_port(s);
+    /* Only a port that failed for good leaves operations behind: the system may
+     * still write to their memory, so it is lost rather than used again. */
+    if (is_idle(s)) {
+        spd_discovery_free(s->discovery);
+        spd_dispatch_free(s->dispatch);
+        spd_cport_destroy(s->port);
+    }
     free(s->record.packets);
     free(s->record.bursts);
     free(s->record.extra_replies);
