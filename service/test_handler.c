@@ -15,11 +15,18 @@ struct spd_test_handler {
     struct spd_thread *thread;
 };
 
+/* A lost event would leave the controller waiting for ever, so a post that
+ * fails for want of memory is tried again until there is some. */
 static void notify(void *context, enum spd_session_event event, uint32_t number)
 {
     struct spd_test_handler *h = context;
+    enum spd_err err;
 
-    (void)spd_cport_post(h->controller_port, h->first_key + (uintptr_t)event, number, NULL);
+    do {
+        err = spd_cport_post(h->controller_port, h->first_key + (uintptr_t)event, number, NULL);
+        if (err == SPD_ERR_NOMEM)
+            spd_thread_sleep(SPD_NS_PER_MS);
+    } while (err == SPD_ERR_NOMEM);
 }
 
 static void run(void *argument)
