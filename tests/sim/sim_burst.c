@@ -5,6 +5,7 @@
 #include "tests/sim/sim_burst.h"
 
 #include "common/analysis/fate.h"
+#include "common/base/hot.h"
 #include "common/sys/pagemem.h"
 #include "tests/unit/unit.h"
 
@@ -175,6 +176,8 @@ void sim_burst_create(struct sim_burst *b, const struct sim_burst_scenario *scen
         set_hosts_before(&b->scenario);
     if (!b->scenario.no_reflector)
         start_reflector(b);
+    if (b->scenario.on_world)
+        b->scenario.on_world(b);
     b->spec = make_spec(&b->scenario);
     b->err = spd_plan_make(&b->spec, spd_pagemem_available_bytes(), spd_udp_buffer_cost, &b->plan,
                            &b->diag);
@@ -244,5 +247,6 @@ void sim_burst_destroy(struct sim_burst *b)
     spd_session_destroy(b->session);
     sim_burst_kill_reflector(b);
     assert_int_equal(sim_n_alive(), 0);
+    assert_false(spd_hot_now());
     sim_destroy();
 }

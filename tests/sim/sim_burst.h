@@ -66,6 +66,8 @@ struct sim_burst_scenario {
     int reply_dscp; /* of the reflector, when reply_dscp_set; else copied */
     bool reply_dscp_set;
     void *context;
+    /* In the fresh world, with the reflector and before the session. */
+    void (*on_world)(struct sim_burst *burst);
     /* Before turn number `turn` (from 0) is granted; the world may be changed. */
     void (*on_turn)(struct sim_burst *burst, uint32_t turn);
     bool withhold_turns; /* the test grants them itself */
