@@ -33,17 +33,19 @@ static enum spd_err judge(struct spd_test_record *record, struct spd_diag *diag)
 static enum spd_err write_all(const struct spd_settings *settings,
                               const struct spd_result *result, FILE *csv, struct spd_diag *diag)
 {
-    enum spd_err err = SPD_ERR_OK;
+    enum spd_err err = SPD_ERR_OK, shown = SPD_ERR_OK;
+    struct spd_diag ignored;
 
     if (csv)
         err = spd_export_csv(csv, csv == stdout ? "standard output" : settings->csv, result, diag);
+    /* A disk that is full below one result must not cost the other. */
     if (err)
-        return err;
+        diag = &ignored;
     if (settings->json)
-        return spd_export_json(stdout, "standard output", result, settings->records, diag);
-    if (csv == stdout)
-        return SPD_ERR_OK;
-    return spd_report_write(stdout, "standard output", result, diag);
+        shown = spd_export_json(stdout, "standard output", result, settings->records, diag);
+    else if (csv != stdout)
+        shown = spd_report_write(stdout, "standard output", result, diag);
+    return err ? err : shown;
 }
 
 int spd_burst_outcome(const struct spd_settings *settings, struct spd_test_record *record,
