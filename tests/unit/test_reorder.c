@@ -36,6 +36,10 @@ static const struct row rows[] = {
     { "backwards", 4, { 4, 3, 2, 1 }, { 0, 1, 2, 3 } },
     { "in order across the wrap", 4, { 0xFFFFFFFE, 0xFFFFFFFF, 0, 1 }, { 0 } },
     { "overtaken across the wrap", 4, { 0xFFFFFFFE, 0, 0xFFFFFFFF, 1 }, { 0, 0, 1, 0 } },
+    { "in order across the middle of the circle",
+      3,
+      { 0x7FFFFFFF, 0x80000000, 0x80000001 },
+      { 0 } },
     { "the first one is late", 3, { 1, 2, 0 }, { 0, 0, 2 } },
 };
 

@@ -75,6 +75,7 @@ static void clocks_that_drift_do_not_enter_variation_between_bursts(void **state
     assert_true(s.fwd.delay_raw.max_ns - s.fwd.delay_raw.min_ns > 100000000);
     assert_true(s.fwd.pdv.max_ns < 5000);
     assert_true(s.rev.pdv.max_ns < 5000);
+    assert_true(s.fwd.jitter_ns < 5000);
     done(&record, &s);
 }
 
@@ -126,10 +127,12 @@ static void one_packet_and_nothing_have_no_variation(void **state)
 
     (void)state;
     builder_init(&record, 1, 1, 0);
+    record.bursts[0].gap_max_ns = -1;
     struct spd_summary s = summarise(&record);
     assert_int_equal(s.rtt.n, 1);
     assert_int_equal(s.fwd.ipdv.n, 0);
     assert_int_equal(s.fwd.jitter_ns, U);
+    assert_int_equal(s.gap_max_ns, U);
     done(&record, &s);
 
     builder_init(&record, 0, 0, 0);
@@ -285,11 +288,12 @@ static void a_small_clock_step_leaves_nothing_out(void **state)
     struct spd_test_record record;
 
     (void)state;
-    builder_init(&record, 1, 10, 0);
+    builder_init(&record, 2, 10, 0);
     record.bursts[0].clock_step_ns = -1000000;
+    record.bursts[1].clock_step_ns = 1000000;
     struct spd_summary s = summarise(&record);
     assert_int_equal(s.n_bursts_clock_step, 0);
-    assert_int_equal(s.rtt.n, 10);
+    assert_int_equal(s.rtt.n, 20);
     done(&record, &s);
 }
 
