@@ -2,6 +2,7 @@
  * Two network namespaces and the link between them. The near one belongs to
  * this process, the far one is held by a child; both end with their process.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -74,6 +75,27 @@ static bool start_holder(pid_t *holder)
     return ok;
 }
 
+/* A new link carries nothing for some milliseconds, and packets that wait for
+ * address resolution are few: go on when a first packet has come through. */
+static bool path_carries(void)
+{
+    struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(9) };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool carries = false;
+
+    inet_pton(AF_INET, BENCH_FAR, &far.sin_addr);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&far, sizeof(far)) != 0)
+        bench_die("probe");
+    for (int i = 0; i < 500 && !carries; i++) {
+        (void)send(fd, "", 1, 0);
+        usleep(10000);
+        /* Nobody listens there, so what comes back is an ICMP error. */
+        carries = send(fd, "", 1, 0) < 0 && errno == ECONNREFUSED;
+    }
+    close(fd);
+    return carries;
+}
+
 bool bench_path_open(void)
 {
     char command[300];
@@ -97,6 +119,10 @@ bool bench_path_open(void)
         !run_in(far_ns, "ip link set lo up && ip addr add " BENCH_FAR
                         "/24 dev bf0 && ip link set bf0 up")) {
         fprintf(stderr, "cannot make the link: is the ip command (iproute2) there?\n");
+        return false;
+    }
+    if (!path_carries()) {
+        fprintf(stderr, "the link carries nothing\n");
         return false;
     }
     return true;
