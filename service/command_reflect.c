@@ -87,6 +87,7 @@ static enum spd_err open_reflector(struct reflect *r, struct spd_diag *diag)
         .max_sessions = (size_t)s->max_sessions,
         .idle_timeout_ns = s->idle_timeout_ns,
         .reply_dscp = s->reply_dscp,
+        .batch = (unsigned)s->batch,
     };
     enum spd_err err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
 

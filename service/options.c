@@ -34,6 +34,8 @@ const struct spd_option spd_options[] = {
       "sessions at once when stateful" },
     { "idle-timeout", 0, REFLECT, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_S,
       86400 * SPD_NS_PER_S, "900s", AT(idle_timeout_ns), "end a session after this silence" },
+    { "batch", 0, REFLECT, SPD_OPTION_COUNT, "N", 1, 64, "8", AT(batch),
+      "replies sent together; 1: exact send times, more CPU" },
     { "reply-dscp", 0, REFLECT, SPD_OPTION_DSCP, "NAME|N|copy", -1, 63, "copy", AT(reply_dscp),
       "mark replies; copy: as the request arrived" },
     { "interface", 'i', BURST | REFLECT, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(interface_name),

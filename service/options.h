@@ -49,6 +49,7 @@ struct spd_settings {
     uint64_t size_bytes;
     uint64_t n_retries;
     uint64_t max_sessions;
+    uint64_t batch;
     spd_ns gap_ns;
     spd_ns timeout_ns;
     spd_ns gap_limit_ns;
