@@ -74,6 +74,7 @@ static void add_title(struct spd_page *page, const struct spd_result *result)
     spd_addr_format_host(&record->target, address);
     bool named = record->target_name[0] != '\0' && strcmp(record->target_name, address) != 0;
     spd_addr_format(&record->target, address);
+    named = named && strcmp(record->target_name, address) != 0;
     n += (size_t)snprintf(tail, sizeof tail, "  %u bytes  DSCP ", record->size_bytes);
     n += dscp != NULL ? (size_t)snprintf(tail + n, sizeof tail - n, "%s", dscp)
                       : (size_t)snprintf(tail + n, sizeof tail - n, "%u", record->dscp);

@@ -137,6 +137,24 @@ static void what_is_unusual_is_said(void **state)
     kit_fini(&kit);
 }
 
+static void a_numeric_target_is_named_once(void **state)
+{
+    static const char *const names[] = { "192.0.2.1", "192.0.2.1:862", "" };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(names); i++) {
+        struct kit kit;
+
+        make(&kit);
+        strcpy(kit.record.target_name, names[i]);
+        char *text = report_of(&kit);
+        if (strncmp(text, "192.0.2.1:862  512 bytes", 24) != 0)
+            fail_msg("row \"%s\": %.80s", names[i], text);
+        free(text);
+        kit_fini(&kit);
+    }
+}
+
 static void unknown_directions_are_said(void **state)
 {
     struct kit kit;
@@ -326,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_reads_like_this),
         cmocka_unit_test(what_is_unusual_is_said),
+        cmocka_unit_test(a_numeric_target_is_named_once),
         cmocka_unit_test(unknown_directions_are_said),
         cmocka_unit_test(all_lost_is_a_report_too),
         cmocka_unit_test(an_empty_test_is_a_report_too),
