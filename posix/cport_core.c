@@ -123,6 +123,10 @@ size_t spd_cport_flush(struct spd_cport *port, bool get_events)
     size_t n_handed = 0;
 
     port->n_uncommitted = 0;
+    if (port->n_in_ring == 1 && spd_ring_n_unsubmitted(&port->ring) == 1) {
+        /* A single packet leaves sooner by a call of its own. */
+        spd_cport_rewind(port);
+    }
     if (port->n_in_ring > 0) {
         spd_cport_enter(port, get_events);
         port->n_in_ring = 0;

@@ -115,9 +115,6 @@ static int try_flags(struct spd_ring *ring, unsigned flags, unsigned n_sends,
     if (r == 0) {
         ring->setup_flags = params.flags;
         ring->enabled = (params.flags & IORING_SETUP_R_DISABLED) == 0;
-        for (unsigned i = 0; i < ring->uring.sq.ring_entries; i++) {
-            ring->uring.sq.array[i] = i;
-        }
     }
     return -r;
 }
@@ -188,8 +185,7 @@ bool spd_ring_is_deferred(const struct spd_ring *ring)
     return (ring->setup_flags & IORING_SETUP_TASKRUN_FLAG) != 0;
 }
 
-/* Makes what was written visible to the kernel. The index array maps every
- * slot to itself (see try_flags), so the tail is all there is to move. */
+/* Makes what was written visible to the kernel. */
 static unsigned publish(struct spd_ring *ring)
 {
     struct io_uring_sq *sq = &ring->uring.sq;

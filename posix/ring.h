@@ -22,6 +22,7 @@
 struct spd_ring {
     struct io_uring uring;
     unsigned setup_flags;
+    unsigned next_slot; /* of those for submissions */
     bool enabled;       /* false while created for an owner who has not come yet */
     bool has_send_to;   /* SEND takes an address (6.1) */
     bool has_multishot; /* RECVMSG multishot (6.0) */
@@ -53,16 +54,21 @@ static inline unsigned spd_ring_n_unsubmitted(const struct spd_ring *ring)
     return ring->uring.sq.sqe_tail - ring->uring.sq.sqe_head;
 }
 
-/* Room for one more, or NULL. Every field must then be set (io_uring_prep_*). */
+/* Room for one more, or NULL. Every field must then be set (io_uring_prep_*).
+ * Slots are used from the first one again whenever the kernel has taken all:
+ * so a few packets at a time stay in one corner of the cache. */
 static inline struct io_uring_sqe *spd_ring_sqe(struct spd_ring *ring)
 {
     struct io_uring_sq *sq = &ring->uring.sq;
-    unsigned head = __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
 
-    if (sq->sqe_tail - head >= sq->ring_entries) {
+    if (__atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) == sq->sqe_tail) {
+        ring->next_slot = 0;
+    }
+    if (ring->next_slot >= sq->ring_entries) {
         return NULL;
     }
-    return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+    sq->array[sq->sqe_tail++ & sq->ring_mask] = ring->next_slot;
+    return &sq->sqes[ring->next_slot++];
 }
 
 /* Take back everything written and not handed over. */

@@ -24,21 +24,23 @@ static int read_int(const struct cmsghdr *header)
     return value;
 }
 
+/* The software stamp, taken when the driver hands the packet up, comes alone or
+ * as the first of three (Documentation/networking/timestamping.rst). */
 static void read_stamp(struct spd_udp_meta *meta, const struct cmsghdr *header)
 {
-    struct scm_timestamping stamps;
+    struct timespec at;
 
-    if (header->cmsg_len < CMSG_LEN(sizeof stamps)) {
+    if ((header->cmsg_type != SCM_TIMESTAMPNS && header->cmsg_type != SCM_TIMESTAMPING) ||
+        header->cmsg_len < CMSG_LEN(sizeof at)) {
         return;
     }
-    memcpy(&stamps, CMSG_DATA(header), sizeof stamps);
-    /* The first is the software stamp, taken when the driver hands the packet
-     * up (Documentation/networking/timestamping.rst). */
-    meta->kernel_stamp.ns = (int64_t)stamps.ts[0].tv_sec * SPD_NS_PER_S + stamps.ts[0].tv_nsec;
+    memcpy(&at, CMSG_DATA(header), sizeof at);
+    meta->kernel_stamp.ns = (int64_t)at.tv_sec * SPD_NS_PER_S + at.tv_nsec;
     meta->stamp_source = meta->kernel_stamp.ns != 0 ? SPD_STAMP_KERNEL : SPD_STAMP_NONE;
 }
 
-static void read_v4(struct spd_udp_meta *meta, const struct cmsghdr *header)
+static void read_v4(const struct spd_udp *udp, struct spd_udp_meta *meta,
+                    const struct cmsghdr *header)
 {
     struct in_pktinfo info;
 
@@ -53,6 +55,7 @@ static void read_v4(struct spd_udp_meta *meta, const struct cmsghdr *header)
         if (header->cmsg_len >= CMSG_LEN(sizeof info)) {
             memcpy(&info, CMSG_DATA(header), sizeof info);
             meta->to.family = SPD_FAMILY_IPV4;
+            meta->to.port = udp->facts.local.port;
             memcpy(meta->to.bytes, &info.ipi_addr, 4);
             meta->interface_index = (uint32_t)info.ipi_ifindex;
         }
@@ -62,7 +65,8 @@ static void read_v4(struct spd_udp_meta *meta, const struct cmsghdr *header)
     }
 }
 
-static void read_v6(struct spd_udp_meta *meta, const struct cmsghdr *header)
+static void read_v6(const struct spd_udp *udp, struct spd_udp_meta *meta,
+                    const struct cmsghdr *header)
 {
     struct in6_pktinfo info;
 
@@ -77,6 +81,7 @@ static void read_v6(struct spd_udp_meta *meta, const struct cmsghdr *header)
         if (header->cmsg_len >= CMSG_LEN(sizeof info)) {
             memcpy(&info, CMSG_DATA(header), sizeof info);
             meta->to.family = SPD_FAMILY_IPV6;
+            meta->to.port = udp->facts.local.port;
             memcpy(meta->to.bytes, &info.ipi6_addr, 16);
             meta->interface_index = info.ipi6_ifindex;
             if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
@@ -94,29 +99,24 @@ void spd_udp_meta_read(const struct spd_udp *udp, struct spd_udp_meta *meta,
                        const struct sockaddr_storage *from, const unsigned char *control,
                        size_t n_control)
 {
-    /* Only for the macros that walk control data. */
-    struct msghdr message = { .msg_control = (void *)(uintptr_t)control,
-                              .msg_controllen = n_control };
-
-    memset(meta, 0, sizeof *meta);
-    meta->ttl = -1;
-    meta->tclass = -1;
-    meta->stamp_source = SPD_STAMP_NONE;
+    *meta = (struct spd_udp_meta){ .to = udp->bound_to, .ttl = -1, .tclass = -1 };
     (void)spd_sockaddr_to(from, &meta->from);
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
-         header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level == SOL_SOCKET) {
-            if (header->cmsg_type == SCM_TIMESTAMPING) {
-                read_stamp(meta, header);
-            }
-        } else if (header->cmsg_level == IPPROTO_IP) {
-            read_v4(meta, header);
-        } else if (header->cmsg_level == IPPROTO_IPV6) {
-            read_v6(meta, header);
+    while (n_control >= sizeof(struct cmsghdr)) {
+        const struct cmsghdr *header = (const struct cmsghdr *)(const void *)control;
+        size_t n = CMSG_ALIGN(header->cmsg_len);
+
+        if (header->cmsg_len < sizeof *header || header->cmsg_len > n_control) {
+            break;
         }
-    }
-    if (meta->to.family != SPD_FAMILY_NONE) {
-        meta->to.port = udp->facts.local.port;
+        if (header->cmsg_level == SOL_SOCKET) {
+            read_stamp(meta, header);
+        } else if (header->cmsg_level == IPPROTO_IP) {
+            read_v4(udp, meta, header);
+        } else if (header->cmsg_level == IPPROTO_IPV6) {
+            read_v6(udp, meta, header);
+        }
+        control += n;
+        n_control -= n < n_control ? n : n_control;
     }
     spd_udp_unmap(&meta->from);
 }

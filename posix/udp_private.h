@@ -107,6 +107,7 @@ struct spd_udp {
     struct spd_udp_stamps stamps;
     bool want_receive_stamps;
     bool want_receive_details;
+    struct spd_addr bound_to; /* where datagrams come to; NONE when only they can tell */
     size_t max_datagram_bytes;
     unsigned max_queued_receives;
     uint32_t drops_seen; /* the kernel's 32-bit count when last read */

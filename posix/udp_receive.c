@@ -20,7 +20,7 @@
 #include "posix/oserr.h"
 
 enum {
-    MAX_BUFFERS = 256, /* half a megabyte of small datagrams: stays in the cache */
+    MAX_BUFFERS = 64, /* few, so that they stay in the cache */
     MIN_BUFFERS = 16,
     MAX_POOL_BYTES = 4 << 20,
     DEFAULT_DATAGRAM_BYTES = 2048,
@@ -45,8 +45,10 @@ static unsigned control_bytes(const struct spd_udp *udp)
 {
     size_t n = 0;
 
-    if (udp->want_receive_stamps || udp->stamps.wanted) {
+    if (udp->stamps.wanted) {
         n += CMSG_SPACE(sizeof(struct scm_timestamping));
+    } else if (udp->want_receive_stamps) {
+        n += CMSG_SPACE(sizeof(struct timespec));
     }
     if (udp->want_receive_details) {
         /* TTL, class and destination; of IPv4 and IPv6 the larger. */
@@ -269,6 +271,8 @@ static void arrived(struct spd_udp *udp, unsigned index)
     struct spd_op *op = receives->n_kept == 0 ? spd_op_list_pop(&receives->queued) : NULL;
 
     if (op != NULL) {
+        /* The next in the queue was last touched long ago. */
+        __builtin_prefetch(receives->queued.head);
         deliver(udp, op, index);
         give_back(receives, index);
     } else {

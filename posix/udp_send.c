@@ -450,6 +450,7 @@ static bool send_one_by_one(struct spd_udp *udp, size_t *n_handed)
             return false;
         }
         (void)spd_op_list_pop(backlog);
+        udp->sends.charged_bytes += spd_op_system(op)->cost_bytes;
         count_id(udp, os_errno);
         *n_handed += 1;
         if (os_errno == 0) {
@@ -495,7 +496,7 @@ void spd_udp_sends_flush(struct spd_udp *udp, size_t *n_handed)
     while (udp->sends.backlog.head != NULL && !udp->sends.wait_writable && port->os_errno == 0) {
         if (!has_room) {
             wait_for_room(udp);
-        } else if (!udp->sends.by_counter && move_to_ring(udp) > 0) {
+        } else if (udp->sends.backlog.n > 1 && !udp->sends.by_counter && move_to_ring(udp) > 0) {
             spd_cport_enter(port, false);
             port->n_in_ring = 0;
             has_room = finish(udp, n_handed);
