@@ -101,6 +101,7 @@ static void kernel_send_stamps_rise_and_agree_with_the_clock(struct kit *kit)
         assert_true(i == 0 || s.sent_ns[i] >= s.sent_ns[i - 1]);
         assert_true(s.sched_ns[i] <= s.sent_ns[i]);
     }
+    assert_int_equal(spd_udp_stamps_collect(s.sender, s.sched_ns, s.sent_ns, N), 0);
 }
 
 static void begin_numbers_from_zero_again(struct kit *kit)
