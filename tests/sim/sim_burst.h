@@ -126,12 +126,16 @@ enum sim_check {
     SIM_CHECK_FATES = 1u << 0,
     /* The same, but the direction may be unknown; what is told is true. */
     SIM_CHECK_SOUND = 1u << 1,
-    /* The stamps of every answered packet, to the nanosecond: T1 and T2, T3 where
-     * sending costs what the reflector thinks, and T4 by the kernel. */
+    /* The stamps of every answered packet: T1, T2 and T4 by the kernels to the
+     * nanosecond, and T3 as far as it can be foretold. */
     SIM_CHECK_STAMPS = 1u << 2,
 };
 /* Compares the judged record with the truth. Always: how many replies each
  * packet got, and that every reply that arrived was counted somewhere. */
 void sim_burst_check(const char *row, const struct sim_burst *burst, unsigned what);
+
+/* How far the send time in a reply may be off: 0 where sending costs what the
+ * reflector thinks and its clock runs true. */
+spd_ns sim_burst_t3_margin_ns(const struct sim_burst *burst);
 
 #endif

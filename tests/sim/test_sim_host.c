@@ -153,6 +153,17 @@ static void broken_bursts_are_repeated_as_often_as_asked(void **state)
 
 /* ---- sends that fail ---- */
 
+static void fail_three(struct sim_burst *b, uint32_t turn)
+{
+    const enum spd_err *err = b->scenario.context;
+
+    if (turn != 0)
+        return;
+    sim_fail_send(SIM_BURST_SENDER, 0, *err);
+    sim_fail_send(SIM_BURST_SENDER, 7, *err);
+    sim_fail_send(SIM_BURST_SENDER, 19, *err);
+}
+
 static void packets_that_could_not_be_sent_are_no_loss(void **state)
 {
     static const enum spd_err errors[] = { SPD_ERR_TOO_BIG, SPD_ERR_PERM, SPD_ERR_IO,
@@ -161,19 +172,15 @@ static void packets_that_could_not_be_sent_are_no_loss(void **state)
     (void)state;
     for (size_t i = 0; i < N_ROWS(errors); i++)
         for (int user_stamps = 0; user_stamps < 2; user_stamps++) {
-            struct sim_burst_scenario s = { .n_retries = 1, .user_stamps = user_stamps != 0 };
+            enum spd_err err = errors[i];
+            struct sim_burst_scenario s = { .n_retries = 1,
+                                            .user_stamps = user_stamps != 0,
+                                            .context = &err,
+                                            .on_turn = fail_three };
             const char *row = spd_err_name(errors[i]);
             struct sim_burst b;
 
-            sim_burst_create(&b, &s);
-            while (b.n_turns == 0)
-                (void)sim_burst_step(&b, SPD_NS_FOREVER);
-            sim_fail_send(SIM_BURST_SENDER, 0, errors[i]);
-            sim_fail_send(SIM_BURST_SENDER, 7, errors[i]);
-            sim_fail_send(SIM_BURST_SENDER, 19, errors[i]);
-            while (sim_burst_step(&b, SPD_NS_FOREVER))
-                continue;
-            sim_burst_judge(&b);
+            sim_burst_run(&b, &s);
             CHECK_ROW_INT(row, b.record->n_bursts, 2);
             CHECK_ROW_INT(row, b.record->bursts[0].broken, SPD_BROKEN_SEND_FAILED);
             CHECK_ROW_INT(row, b.record->bursts[0].n_not_sent, 3);
@@ -194,23 +201,26 @@ static void packets_that_could_not_be_sent_are_no_loss(void **state)
         }
 }
 
+static void fail_two(struct sim_burst *b, uint32_t turn)
+{
+    (void)b;
+    if (turn != 0)
+        return;
+    sim_fail_send(SIM_BURST_SENDER, 8, SPD_ERR_PERM);
+    sim_fail_send(SIM_BURST_SENDER, 14, SPD_ERR_PERM);
+}
+
 /* What never left took no number of the reflector's. */
 static void failed_sends_next_to_losses_are_told_apart(void **state)
 {
     struct sim_burst_scenario s = { .timeout_ns = 20 * SPD_NS_PER_MS,
                                     .forward.lose = SIM_LIST(7),
-                                    .reverse.lose = SIM_LIST(12) };
+                                    .reverse.lose = SIM_LIST(12),
+                                    .on_turn = fail_two };
     struct sim_burst b;
 
     (void)state;
-    sim_burst_create(&b, &s);
-    while (b.n_turns == 0)
-        (void)sim_burst_step(&b, SPD_NS_FOREVER);
-    sim_fail_send(SIM_BURST_SENDER, 8, SPD_ERR_PERM);
-    sim_fail_send(SIM_BURST_SENDER, 14, SPD_ERR_PERM);
-    while (sim_burst_step(&b, SPD_NS_FOREVER))
-        continue;
-    sim_burst_judge(&b);
+    sim_burst_run(&b, &s);
     assert_int_equal(b.summary.loss.n_not_sent, 2);
     assert_int_equal(b.summary.loss.n_sent, 18);
     assert_int_equal(b.summary.loss.n_lost_forward, 1);
