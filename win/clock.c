@@ -7,7 +7,6 @@
 #include <winsock2.h>
 #include <windows.h>
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum { N_CORRELATE_ATTEMPTS = 16 };
@@ -81,19 +80,23 @@ int spd_clock_is_synchronised(spd_ns *max_error_ns)
 
 static char source_text[64];
 
-static void find_source(void)
+static BOOL CALLBACK find_source(INIT_ONCE *once, void *parameter, void **context)
 {
     uint64_t frequency_hz = spd_clock_frequency_hz();
 
+    (void)once;
+    (void)parameter;
+    (void)context;
     snprintf(
         source_text, sizeof source_text, "QueryPerformanceCounter, %llu ns",
         (unsigned long long)((SPD_NS_PER_S + (spd_ns)frequency_hz - 1) / (spd_ns)frequency_hz));
+    return TRUE;
 }
 
 const char *spd_clock_source(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
-    (void)pthread_once(&once, find_source);
+    InitOnceExecuteOnce(&once, find_source, NULL, NULL);
     return source_text;
 }

@@ -26,6 +26,9 @@ enum spd_win_op_what {
  * that is too small turns the whole receive into an error. */
 #define SPD_WIN_CONTROL_BYTES 192
 
+/* What OVERLAPPED says until the system has written its result. */
+#define SPD_WIN_STATUS_PENDING 0x103
+
 struct spd_win_op {
     OVERLAPPED overlapped; /* first: a completion gives its address */
     struct spd_op *next;   /* in the port's list of operations not committed */

@@ -7,8 +7,6 @@
  */
 #include "win/qos.h"
 
-#include <pthread.h>
-
 /* QOS_TRAFFIC_TYPE, QOS_SET_FLOW and the flow flags, as documented for qos2.h. */
 #define TRAFFIC_TYPE_BEST_EFFORT 0
 #define SET_OUTGOING_DSCP_VALUE  2
@@ -18,12 +16,15 @@
 static struct spd_qos_api system_api;
 static bool system_has_api;
 
-static void load(void)
+static BOOL CALLBACK load(INIT_ONCE *once, void *parameter, void **context)
 {
     HMODULE dll = LoadLibraryExW(L"qwave.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
 
+    (void)once;
+    (void)parameter;
+    (void)context;
     if (dll == NULL)
-        return;
+        return TRUE;
     system_api.create = (void *)GetProcAddress(dll, "QOSCreateHandle");
     system_api.close = (void *)GetProcAddress(dll, "QOSCloseHandle");
     system_api.add = (void *)GetProcAddress(dll, "QOSAddSocketToFlow");
@@ -32,13 +33,14 @@ static void load(void)
     system_has_api = system_api.create != NULL && system_api.close != NULL &&
                      system_api.add != NULL && system_api.remove != NULL && system_api.set != NULL;
     /* The library stays: its flows live as long as the process. */
+    return TRUE;
 }
 
 const struct spd_qos_api *spd_qos_system(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
-    pthread_once(&once, load);
+    InitOnceExecuteOnce(&once, load, NULL, NULL);
     return system_has_api ? &system_api : NULL;
 }
 

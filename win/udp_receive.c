@@ -87,10 +87,18 @@ void spd_udp_issue_receive_locked(struct spd_udp *udp, struct spd_op *op)
         spd_udp_unreachable_locked(udp);
 }
 
+/* The code of what the system completed. Still pending was what a thread that
+ * ended left behind (Wine). */
+static uint32_t system_code(const struct spd_win_op *w)
+{
+    int32_t status = (int32_t)w->overlapped.Internal;
+
+    return status == SPD_WIN_STATUS_PENDING ? ERROR_OPERATION_ABORTED : spd_oserr_of_status(status);
+}
+
 enum spd_err spd_udp_error_of(struct spd_udp *udp, const struct spd_win_op *w, int32_t *os_code)
 {
-    uint32_t code = w->failed != SPD_ERR_OK ? (uint32_t)w->failed_code
-                                            : spd_oserr_of_status((int32_t)w->overlapped.Internal);
+    uint32_t code = w->failed != SPD_ERR_OK ? (uint32_t)w->failed_code : system_code(w);
     enum spd_err err = w->failed != SPD_ERR_OK ? w->failed : spd_oserr_map(code);
 
     *os_code = (int32_t)code;

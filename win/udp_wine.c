@@ -3,8 +3,9 @@
  * again, so that the contract holds there too. Runs on the threads that wait;
  * allocates and formats nothing.
  *
- * Wine 8 ends an operation when the thread that issued it ends; on Windows that
- * is so only for handles without a completion port. And an ICMP error, which
+ * In Wine 8 an operation that gets its result while the thread that issued it
+ * ends is completed without the result; Windows ends operations with their
+ * thread only on handles without a completion port. And an ICMP error, which
  * completes one receive on Windows, completes all that are pending, and the
  * socket hears nothing after it: another takes its place.
  */
@@ -20,6 +21,14 @@ static bool was_asked(const struct spd_udp *udp, const struct spd_win_op *w)
 
 /* Ended with a socket that was replaced: Wine has a status of its own. */
 #define WINE_STATUS_HANDLES_CLOSED ((int32_t)0x8000000A)
+
+static enum spd_err error_of(int32_t status)
+{
+    /* Pending still: the thread that issued it ended before the result came. */
+    if (status == WINE_STATUS_HANDLES_CLOSED || status == SPD_WIN_STATUS_PENDING)
+        return SPD_ERR_CANCELLED;
+    return spd_oserr_map(spd_oserr_of_status(status));
+}
 
 /* The port's lock is held. */
 static bool is_unwarranted(struct spd_udp *udp, struct spd_win_op *w, enum spd_err err)
@@ -65,9 +74,7 @@ bool spd_udp_hand_over_again(struct spd_op *op)
     if (atomic_load(&udp->closing) || atomic_load(&udp->port->closed))
         return false;
     port = udp->port;
-    err = (int32_t)w->overlapped.Internal == WINE_STATUS_HANDLES_CLOSED
-              ? SPD_ERR_CANCELLED
-              : spd_oserr_map(spd_oserr_of_status((int32_t)w->overlapped.Internal));
+    err = error_of((int32_t)w->overlapped.Internal);
     spd_cport_lock(port);
     again = is_unwarranted(udp, w, err);
     if (again && w->what == SPD_WIN_OP_SEND) {
