@@ -32,8 +32,8 @@ struct spd_reflector_config {
     int reply_dscp;                 /* 0..63, or SPD_REFLECTOR_REPLY_DSCP_COPY: as received,
                                        with ECN cleared (RFC 7750 section 3) */
     size_t max_packet_bytes;        /* longest payload reflected; 0 means 9216 */
-    unsigned n_receives;            /* receives kept queued on each socket; 0 means 256 */
-    unsigned batch;                 /* replies handed over together; 0 means 8 */
+    unsigned n_receives;            /* receives kept queued on each socket; 0 means 64 */
+    unsigned batch;                 /* replies handed over together; 0 means 1 */
 };
 
 /* Everything counted since create. */
