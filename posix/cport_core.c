@@ -16,7 +16,7 @@
 #include "posix/oserr.h"
 #include "posix/udp_private.h"
 
-enum { N_BUSY_RETRIES = 100 };
+enum { N_BUSY_RETRIES = 100, TICK_NS = 500000000 };
 
 int64_t spd_cport_monotonic_ns(void)
 {
@@ -26,10 +26,12 @@ int64_t spd_cport_monotonic_ns(void)
     return (int64_t)t.tv_sec * SPD_NS_PER_S + t.tv_nsec;
 }
 
+_Thread_local char spd_cport_this_thread;
+
 void spd_cport_claim(struct spd_cport *port)
 {
     SPD_ASSERT(!port->owned); /* a single-owner port is used by one thread */
-    port->owner = pthread_self();
+    port->owner = &spd_cport_this_thread;
     port->owned = true;
     int os_errno = spd_ring_enable(&port->ring);
 
@@ -63,6 +65,9 @@ static void take_completion(struct spd_cport *port, const struct io_uring_cqe *c
         break;
     case SPD_TAG_WAKE:
         port->wake_armed = false;
+        break;
+    case SPD_TAG_TICK:
+        port->tick_armed = false;
         break;
     case SPD_TAG_NOTHING:
     case SPD_TAG_STAMP:
@@ -227,6 +232,26 @@ void spd_cport_progress(struct spd_cport *port, bool polls)
     }
 }
 
+/* To start and stop a timer for each wait costs a good part of a microsecond
+ * that a reply then comes later. So the first sleep of a long wait relies on a
+ * timer that stays in the ring from wait to wait: it ends this sleep, or a
+ * later one, too early once in a while, and the next sleeps exactly. */
+static bool arm_tick(struct spd_cport *port)
+{
+    if (!port->tick_armed) {
+        struct io_uring_sqe *sqe = spd_cport_sqe(port);
+
+        if (sqe == NULL) {
+            return false;
+        }
+        port->tick = (struct __kernel_timespec){ 0, TICK_NS };
+        io_uring_prep_timeout(sqe, &port->tick, 0, 0);
+        sqe->user_data = spd_tagged(NULL, SPD_TAG_TICK);
+        port->tick_armed = true;
+    }
+    return true;
+}
+
 /* Sleep in the kernel until something happens. */
 static void sleep_owned(struct spd_cport *port, spd_ns timeout_ns)
 {
@@ -248,6 +273,7 @@ enum spd_err spd_cport_wait_owned(struct spd_cport *port, struct spd_completion 
                                   size_t capacity, size_t *n_out, spd_ns timeout_ns)
 {
     int64_t deadline_ns = 0;
+    bool slept = false;
 
     spd_cport_hold(port);
     for (;;) {
@@ -285,6 +311,10 @@ enum spd_err spd_cport_wait_owned(struct spd_cport *port, struct spd_completion 
                 continue; /* one last look */
             }
         }
-        sleep_owned(port, timeout_ns);
+        bool ticks =
+            !slept && timeout_ns != SPD_NS_FOREVER && timeout_ns >= TICK_NS && arm_tick(port);
+
+        sleep_owned(port, ticks ? SPD_NS_FOREVER : timeout_ns);
+        slept = true;
     }
 }

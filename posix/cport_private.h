@@ -139,9 +139,11 @@ struct spd_cport {
     bool owned;      /* the owner has come; owner is set */
     bool swept;      /* after close: what was pending has been cancelled */
     bool wake_armed; /* the kernel reads the eventfd for us */
+    bool tick_armed; /* a timer is in the ring */
+    struct __kernel_timespec tick;
     atomic_bool closed;
-    pthread_t owner;
-    int os_errno; /* not 0: the ring failed */
+    const void *owner; /* spd_cport_this_thread of it */
+    int os_errno;      /* not 0: the ring failed */
     unsigned max_queued_sends;
     size_t n_uncommitted;      /* sends queued since the last commit */
     size_t n_in_ring;          /* sends written to the ring and not handed over */
@@ -179,7 +181,8 @@ enum spd_tag {
     SPD_TAG_WRITABLE = 3,
     SPD_TAG_WAKE = 4,
     SPD_TAG_NOTHING = 5,
-    SPD_TAG_STAMP = 6, /* in the ring of stamps */
+    SPD_TAG_TICK = 6,
+    SPD_TAG_STAMP = 7, /* in the ring of stamps */
     SPD_TAG_MASK = 15,
 };
 
@@ -187,6 +190,9 @@ static inline uint64_t spd_tagged(const void *pointer, enum spd_tag tag)
 {
     return (uint64_t)(uintptr_t)pointer | (uint64_t)tag;
 }
+
+/* Its address tells threads apart without a call. */
+extern _Thread_local char spd_cport_this_thread;
 
 /* Become the holder, and stop being it. Not held. The first caller of a
  * single-owner port becomes its owner; any other thread panics. */
@@ -196,7 +202,7 @@ static inline void spd_cport_hold(struct spd_cport *port)
 {
     if (!port->single_owner) {
         (void)pthread_mutex_lock(&port->lock);
-    } else if (!port->owned || !pthread_equal(port->owner, pthread_self())) {
+    } else if (port->owner != &spd_cport_this_thread) {
         spd_cport_claim(port);
     }
 }

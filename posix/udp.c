@@ -232,14 +232,12 @@ static void cancel_in_kernel(struct spd_udp *udp, enum spd_tag tag)
     }
 }
 
-/* Closing a descriptor does not end what the kernel does with it: it would go
- * on receiving, and keep the local port. End it first and see it ended. */
-static void disarm(struct spd_udp *udp)
+/* Ends what the kernel does for the socket, and sees it ended. No send may
+ * stand in the ring. */
+static void end_in_kernel(struct spd_udp *udp)
 {
     struct spd_cport *port = udp->port;
 
-    spd_udp_stamps_disarm(udp);
-    spd_cport_rewind(port);
     if (udp->receives.armed) {
         cancel_in_kernel(udp, udp->receives.multishot ? SPD_TAG_RECEIVE : SPD_TAG_READABLE);
     }
@@ -258,6 +256,16 @@ static void disarm(struct spd_udp *udp)
     }
 }
 
+void spd_udp_pause_receives(struct spd_udp *udp)
+{
+    struct spd_cport *port = udp->port;
+
+    if (port->single_owner && port->n_in_ring == 0 && udp->receives.armed &&
+        !udp->sends.wait_writable && port->os_errno == 0) {
+        end_in_kernel(udp);
+    }
+}
+
 void spd_udp_close(struct spd_udp *udp)
 {
     if (udp == NULL) {
@@ -266,7 +274,11 @@ void spd_udp_close(struct spd_udp *udp)
     struct spd_cport *port = udp->port;
 
     spd_cport_hold(port);
-    disarm(udp);
+    /* Closing a descriptor does not end what the kernel does with it: it would
+     * go on receiving, and keep the local port. */
+    spd_udp_stamps_disarm(udp);
+    spd_cport_rewind(port);
+    end_in_kernel(udp);
     (void)spd_udp_cancel_all(udp);
     unlink_udp(udp);
     free_udp(udp);

@@ -165,5 +165,7 @@ void spd_udp_errors_drain(struct spd_udp *udp, spd_udp_stamp_sink *sink, void *c
 
 /* udp.c: cancel everything that is pending. */
 size_t spd_udp_cancel_all(struct spd_udp *udp);
+/* Have no receive in the kernel until the next wait, if that can be had. */
+void spd_udp_pause_receives(struct spd_udp *udp);
 
 #endif

@@ -20,7 +20,7 @@
 #include "posix/oserr.h"
 
 enum {
-    MAX_BUFFERS = 64, /* few, so that they stay in the cache */
+    MAX_BUFFERS = 32, /* one pass of the kernel, and they stay in the cache */
     MIN_BUFFERS = 16,
     MAX_POOL_BYTES = 4 << 20,
     DEFAULT_DATAGRAM_BYTES = 2048,

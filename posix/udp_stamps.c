@@ -299,9 +299,10 @@ void spd_udp_stamps_begin(struct spd_udp *udp)
         return;
     }
     spd_cport_hold(udp->port);
-    /* Each stamp of the coming burst would wake an armed command: a quarter
-     * more per packet. */
+    /* Each stamp of the coming burst would wake an armed command, and an armed
+     * receive: up to a quarter more per packet. */
     disarm(udp, NULL);
+    spd_udp_pause_receives(udp);
     spd_udp_errors_drain(udp, discard, NULL);
     stamps->n_stash = 0;
     stamps->n_failed = 0;
