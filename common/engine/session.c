@@ -13,6 +13,7 @@
 #include "common/engine/discovery.h"
 #include "common/engine/dispatch.h"
 #include "common/engine/environment.h"
+#include "common/engine/unreachable.h"
 #include "common/sys/clock.h"
 
 #define EVENTS_MAX 64
@@ -358,6 +359,7 @@ static void shut_port(struct spd_session *s)
 static void finish(struct spd_session *s)
 {
     s->record.interrupted = s->cancelled;
+    spd_unreachable_conclude(&s->record);
     shut_port(s);
     s->state = STATE_FINISHED;
     s->notify(s->context, SPD_SESSION_FINISHED, (uint32_t)s->record.n_bursts);
