@@ -110,7 +110,8 @@ struct sim_host_config {
     size_t working_set_bytes; /* most that is granted; 0: all */
     size_t available_bytes;   /* default 1 GiB */
 
-    /* Kernel stamps. Lists count sends and receives of this host from the
+    /* Kernel stamps, named KERNEL and KERNEL_SCHED as real ones are, so that the
+     * engine takes the same paths. Lists count sends and receives of this host from the
      * moment of sim_host_set. */
     bool deny_sched_stamps;
     bool deny_sent_stamps;

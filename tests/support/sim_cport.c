@@ -56,7 +56,6 @@ enum spd_err spd_cport_create(const struct spd_cport_config *config, struct spd_
     sim_list_init(&port->ready);
     sim_list_init(&port->queued);
     sim_list_init(&port->sockets);
-    sim_list_append(&world->ports, &port->all);
     world->n_alive++;
     *out = port;
     return SPD_ERR_OK;
@@ -245,7 +244,6 @@ void spd_cport_destroy(struct spd_cport *port)
         return;
     SPD_ASSERT(sim_list_is_empty(&port->sockets));
     SPD_ASSERT(sim_list_is_empty(&port->ready));
-    sim_list_remove(&port->all);
     sim_world()->n_alive--;
     free(port);
 }

@@ -25,7 +25,6 @@ struct switch_plan {
     struct sim_switch what;
     uint32_t n_seen; /* commits that counted */
     bool armed;      /* in the commit that runs now */
-    bool done;
 };
 
 static uint64_t n_calls[SIM_CALL_COUNT];
@@ -96,7 +95,6 @@ static void switch_happens(struct switch_plan *plan)
     sim_host(plan->what.host)->n_switches += plan->what.n_switches;
     sim_world()->now_ns += plan->what.pause_ns;
     plan->armed = false;
-    plan->done = true;
 }
 
 void sim_sched_commit_begins(unsigned host, size_t n_to_send)
@@ -105,7 +103,7 @@ void sim_sched_commit_begins(unsigned host, size_t n_to_send)
         struct switch_plan *plan = &switch_plans[i];
 
         plan->armed = false;
-        if (plan->done || plan->what.host != host || n_to_send < plan->what.min_sends)
+        if (plan->what.host != host || n_to_send < plan->what.min_sends)
             continue;
         if (plan->n_seen++ != plan->what.nth)
             continue;

@@ -187,7 +187,6 @@ void sim_create(uint64_t seed)
 
     sim_destroy();
     *world = (struct sim_world){ .random_state = seed, .current_host = 1, .next_id = 1 };
-    sim_list_init(&world->ports);
     sim_list_init(&world->sockets);
     sim_list_init(&world->threads);
     world_exists = true;

@@ -120,7 +120,6 @@ struct sim_op {
 };
 
 struct spd_cport {
-    struct sim_node all; /* in the world's list of ports */
     struct spd_cport_config config;
     struct sim_node ready;   /* completions to fetch */
     struct sim_node queued;  /* sends not committed, in order */
@@ -197,7 +196,6 @@ struct sim_world {
     uint64_t next_order;
     uint64_t next_id;
     struct sim_host *hosts[SIM_HOST_MAX + 1];
-    struct sim_node ports;
     struct sim_node sockets;
     struct sim_node threads; /* started, not yet run */
     bool something_happened; /* actors are due */
