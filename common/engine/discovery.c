@@ -3,6 +3,7 @@
  */
 #include "common/engine/discovery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "common/wire/stamp.h"
 
 #define PROBES_MAX    6
+#define SAYS_BYTES    (SPD_ADDR_TEXT_BYTES + 32)
 #define PROBES_WANTED 2 /* answered probes that settle the mode */
 #define N_RECEIVES    4
 #define UNIT_SEND     N_RECEIVES
@@ -156,11 +158,33 @@ void spd_discovery_on_completion(struct spd_discovery *d, const struct spd_compl
         queue_receive(d, unit);
 }
 
-static enum spd_discovery_state fail(const struct spd_discovery *d, struct spd_diag *diag)
+/* The ICMP message itself, if there was one, tells more than the error that the
+ * system made of it: why, and who says so. */
+static void ask_icmp(struct spd_discovery *d, char says[SAYS_BYTES])
 {
     char address[SPD_ADDR_TEXT_BYTES];
+    uint8_t quoted[1];
+    struct spd_addr offender;
+    enum spd_err err = SPD_ERR_OK;
+    size_t n;
+
+    snprintf(says, SAYS_BYTES, "an ICMP message or the local routing table");
+    if (spd_udp_take_icmp_error(d->udp, &err, quoted, sizeof(quoted), &n, &offender) ||
+        !spd_err_is_unreachable(err))
+        return;
+    d->unreachable = err;
+    if (offender.family != SPD_FAMILY_NONE)
+        snprintf(says, SAYS_BYTES, "an ICMP message from %s",
+                 spd_addr_format_host(&offender, address));
+}
+
+static enum spd_discovery_state fail(struct spd_discovery *d, struct spd_diag *diag)
+{
+    char address[SPD_ADDR_TEXT_BYTES], says[SAYS_BYTES];
 
     spd_addr_format(&d->target, address);
+    if (d->unreachable)
+        ask_icmp(d, says);
     if (d->unreachable == SPD_ERR_REFUSED)
         spd_diag_set(diag, SPD_ERR_REFUSED, d->unreachable_os_code,
                      "%s (%s) answers with ICMP port unreachable: no reflector listens on that "
@@ -168,9 +192,8 @@ static enum spd_discovery_state fail(const struct spd_discovery *d, struct spd_d
                      d->target_name, address);
     else if (d->unreachable)
         spd_diag_set(diag, d->unreachable, d->unreachable_os_code,
-                     "%s (%s): %s, says an ICMP message or the local routing table; check the "
-                     "address, the route and firewalls",
-                     d->target_name, address, spd_err_text(d->unreachable));
+                     "%s (%s): %s, says %s; check the address, the route and firewalls",
+                     d->target_name, address, spd_err_text(d->unreachable), says);
     else if (d->send_error)
         spd_diag_set(diag, d->send_error, d->send_os_code,
                      "cannot send to %s (%s): %s; a firewall on this host may forbid it",
