@@ -152,28 +152,29 @@ static void check_fate(const char *row, const struct spd_packet_record *p,
              fate_name((enum spd_fate)p->fate));
 }
 
-/* Packets sent to close the test, which have no record. */
-static size_t n_probes_sent(const struct sim_burst *b)
+/* Packets sent to close the test have no record; numbers below this are theirs. */
+static uint32_t end_of_probes(const struct sim_burst *b)
 {
-    size_t n, n_probes = 0;
+    uint32_t end = (uint32_t)b->record->n_packets;
+    size_t n;
     const struct sim_truth *truth = sim_truth(SIM_BURST_SENDER, SIM_BURST_REFLECTOR, &n);
 
     for (size_t i = b->n_forward_before; i < n; i++)
-        n_probes += !truth[i].is_copy && is_of_session(b, &truth[i]) &&
-                    sim_truth_seq(&truth[i]) >= b->record->n_packets;
-    return n_probes;
+        if (!truth[i].is_copy && is_of_session(b, &truth[i]) && sim_truth_seq(&truth[i]) >= end)
+            end = sim_truth_seq(&truth[i]) + 1;
+    return end;
 }
 
 /* Every reply that arrived from the reflector is counted once. */
 static void check_conservation(const char *row, const struct sim_burst *b)
 {
-    size_t n_truth, n_arrived = 0, n_counted = 0, n_probes = n_probes_sent(b);
+    size_t n_truth, n_arrived = 0, n_counted = 0;
+    uint32_t end = end_of_probes(b);
     const struct sim_truth *truth = sim_truth(SIM_BURST_REFLECTOR, SIM_BURST_SENDER, &n_truth);
 
     for (size_t i = b->n_reverse_before; i < n_truth; i++) {
         uint32_t seq = sim_truth_sender_seq(&truth[i]);
-        bool is_probe = is_of_session(b, &truth[i]) && seq >= b->record->n_packets &&
-                        seq < b->record->n_packets + n_probes;
+        bool is_probe = is_of_session(b, &truth[i]) && seq >= b->record->n_packets && seq < end;
 
         n_arrived += truth[i].fate == SIM_DELIVERED && !is_probe;
     }

@@ -208,7 +208,7 @@ static bool was_probe_answered(const struct sim_burst *b)
 /* Probes in front of the answered one are packets of the last gap, too. */
 static void count_lost_probes(const struct sim_burst *b, uint32_t *n_forward, uint32_t *n_reverse)
 {
-    uint32_t answered = UINT32_MAX;
+    uint32_t answered = UINT32_MAX, n_offered = 0;
     size_t n;
     const struct sim_truth *truth = sim_truth(SIM_BURST_SENDER, SIM_BURST_REFLECTOR, &n);
 
@@ -224,9 +224,12 @@ static void count_lost_probes(const struct sim_burst *b, uint32_t *n_forward, ui
         if (sim_truth_ssid(&truth[i]) != b->record->ssid || truth[i].is_copy ||
             seq < b->record->n_packets || seq >= answered)
             continue;
+        n_offered++;
         *n_forward += truth[i].fate != SIM_DELIVERED;
         *n_reverse += truth[i].fate == SIM_DELIVERED;
     }
+    /* One that could not be sent has no record that would tell. */
+    *n_forward += answered - (uint32_t)b->record->n_packets - n_offered;
 }
 
 /* A packet whose loss only the numbers can place. */
@@ -323,12 +326,13 @@ static void check_round_trips(const char *row, const struct sim_burst *b,
                          : 1;
 
     for (size_t i = 0; i < b->record->n_packets; i++) {
+        const struct spd_packet_record *p = &b->record->packets[i];
         const struct sim_packet_truth *t = &truth[i];
         spd_ns rtt_ns = b->summary.packets[i].rtt_ns, expected, margin;
 
-        /* By the kernel's stamps only: ours are taken when we get to it. */
-        if (rtt_ns == SPD_NS_UNKNOWN || !t->seen ||
-            b->record->packets[i].t4_source != SPD_STAMP_KERNEL)
+        /* Not by stamps that were foretold, or taken when we got to it. */
+        if (rtt_ns == SPD_NS_UNKNOWN || !t->seen || p->t4_source != SPD_STAMP_KERNEL ||
+            (p->t1_source == SPD_STAMP_USER && !p->dispatched_ticks))
             continue;
         expected =
             t->reply->arrived_ns - t->request->sent_ns - t->reply->sent_ns + t->seen->arrived_ns;
