@@ -92,6 +92,9 @@ void net_await(struct net_program *program, const char *text);
 
 void net_signal(struct net_program *program, int number);
 
+/* Whether it has ended, or does within that time. */
+bool net_ended_within(struct net_program *program, int timeout_ms);
+
 /* Wait for its end; the exit code, or 128 and the signal's number. A program
  * that runs for longer than that many seconds fails the case. */
 int net_wait(struct net_program *program, int seconds);
@@ -162,6 +165,9 @@ const struct net_packet *net_packets(const json_t *root, size_t *n);
 /* The value below which this share of the n values lies, by nearest rank; they
  * are sorted on return. */
 double net_quantile(double *values, size_t n, double share);
+
+/* net_end drops the reference. */
+void net_keep_json(json_t *value);
 
 /* Memory that net_end frees. */
 void *net_alloc(size_t n_bytes);

@@ -22,7 +22,5 @@ void net_captures_end(void);
 
 /* net_end closes it. */
 void net_keep_fd(int fd);
-/* net_end drops it. */
-void net_keep_json(json_t *value);
 
 #endif

@@ -20,7 +20,7 @@
 
 #include "tests/net/net_private.h"
 
-enum { NOBODY = 65534, PROGRAMS_MAX = 32, WORDS_MAX = 64, AWAIT_S = 60 };
+enum { NOBODY = 65534, PROGRAMS_MAX = 128, WORDS_MAX = 64, AWAIT_S = 60 };
 
 struct net_program {
     pid_t pid; /* 0 once it has ended and was waited for */
@@ -111,8 +111,7 @@ static _Noreturn void become(const struct net_program *p, const struct net_how *
     _exit(127);
 }
 
-/* A closed pid_fd reads as ended. */
-static bool has_ended(struct net_program *p, int timeout_ms)
+bool net_ended_within(struct net_program *p, int timeout_ms)
 {
     struct pollfd fd = { .fd = p->pid_fd, .events = POLLIN };
 
@@ -224,7 +223,7 @@ const char *net_err(struct net_program *p)
 void net_await(struct net_program *p, const char *text)
 {
     for (int i = 0; i < AWAIT_S * 100; i++) {
-        bool ended = has_ended(p, 10);
+        bool ended = net_ended_within(p, 10);
 
         if (strstr(net_err(p), text))
             return;
@@ -242,11 +241,11 @@ void net_signal(struct net_program *p, int number)
 
 int net_wait(struct net_program *p, int seconds)
 {
-    if (!has_ended(p, seconds * 1000)) {
+    if (!net_ended_within(p, seconds * 1000)) {
         char *said = strdup(net_err(p));
 
         kill(p->pid, SIGKILL);
-        has_ended(p, -1);
+        net_ended_within(p, -1);
         print_error("%s\n", said ? said : "");
         free(said);
         fail_msg("%s: still ran after %d s", p->name, seconds);

@@ -7,7 +7,7 @@
 
 #include "tests/net/net_private.h"
 
-enum { KEPT_MAX = 256 };
+enum { KEPT_MAX = 512 };
 
 static int fds[KEPT_MAX];
 static size_t n_fds;
