@@ -21,6 +21,10 @@
 /* How long a process may take to answer an interrupt before a second one ends it. */
 #define PATIENCE_NS (2 * SPD_NS_PER_S)
 
+/* Ends the wait of the thread. Nobody else uses it here, and by itself it does
+ * nothing to a process. */
+#define STOP_SIGNAL SIGURG
+
 static struct {
     bool active;
     struct spd_cport *port;
@@ -76,22 +80,28 @@ unsigned spd_console_width(void)
     return 80;
 }
 
+/* 0 for what is no event: a time-out, or STOP_SIGNAL. */
 static enum spd_console_event event_of(int signal_number)
 {
     switch (signal_number) {
     case SIGINT:
         return SPD_CONSOLE_INTERRUPT;
+    case SIGTERM:
+    case SIGHUP:
+        return SPD_CONSOLE_TERMINATE;
     case SIGUSR1:
         return SPD_CONSOLE_STATUS;
     default:
-        return SPD_CONSOLE_TERMINATE;
+        return (enum spd_console_event)0;
     }
 }
 
-static void deliver(enum spd_console_event event)
+static void deliver(int signal_number)
 {
+    enum spd_console_event event = event_of(signal_number);
+
     /* For want of memory an event is late, not lost; a closed port needs none. */
-    for (int attempt = 0; attempt < 100; attempt++) {
+    for (int attempt = 0; event != 0 && attempt < 100; attempt++) {
         if (spd_cport_post(watch.port, watch.key, (uint32_t)event, NULL) != SPD_ERR_NOMEM) {
             return;
         }
@@ -125,6 +135,17 @@ static int next_signal(spd_ns left_ns)
     return number < 0 ? 0 : number;
 }
 
+/* What came before unwatch is still an event: left pending, it would end the
+ * process as soon as the signals are let through again. */
+static void deliver_rest(void)
+{
+    int number;
+
+    while ((number = next_signal(0)) != 0) {
+        deliver(number);
+    }
+}
+
 static void *watch_main(void *unused)
 {
     uint64_t frequency_hz = spd_clock_frequency_hz();
@@ -142,7 +163,9 @@ static void *watch_main(void *unused)
             left_ns = left_ns > 0 ? left_ns : 0;
         }
         number = next_signal(left_ns);
+        deliver(number);
         if (atomic_load(&watch.stopping)) {
+            deliver_rest();
             return NULL;
         }
         if (number == 0) {
@@ -151,7 +174,6 @@ static void *watch_main(void *unused)
         if (number == SIGINT && n_interrupts++ == 0) {
             first = spd_clock_now();
         }
-        deliver(event_of(number));
     }
 }
 
@@ -166,6 +188,7 @@ static void choose_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGUSR1);
+    sigaddset(set, STOP_SIGNAL);
     if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
         sigaddset(set, SIGHUP);
     }
@@ -205,8 +228,7 @@ void spd_console_unwatch(void)
         return;
     }
     atomic_store(&watch.stopping, true);
-    /* To that thread alone, and blocked there: it only ends the wait. */
-    (void)pthread_kill(watch.thread, SIGUSR1);
+    (void)pthread_kill(watch.thread, STOP_SIGNAL);
     (void)pthread_join(watch.thread, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &watch.mask_before, NULL);
     watch.active = false;

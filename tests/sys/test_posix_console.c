@@ -54,6 +54,34 @@ static void expect_silence(struct spd_cport *port)
     CHILD_CHECK(spd_cport_wait(port, &completion, 1, &n, 20 * SPD_NS_PER_MS) == SPD_ERR_TIMEOUT);
 }
 
+static void expect_either(struct spd_cport *port)
+{
+    struct spd_completion completion;
+    size_t n = 0;
+
+    CHILD_CHECK(spd_cport_wait(port, &completion, 1, &n, SPD_NS_FOREVER) == SPD_ERR_OK);
+    CHILD_CHECK(completion.n_bytes == SPD_CONSOLE_TERMINATE ||
+                completion.n_bytes == SPD_CONSOLE_STATUS);
+}
+
+static void expect_silence_now(struct spd_cport *port)
+{
+    struct spd_completion completion;
+    size_t n = 0;
+
+    CHILD_CHECK(spd_cport_wait(port, &completion, 1, &n, 0) == SPD_ERR_TIMEOUT);
+}
+
+static void destroy(struct spd_cport *port)
+{
+    struct spd_completion completion;
+    size_t n = 0;
+
+    spd_cport_close(port);
+    CHILD_CHECK(spd_cport_wait(port, &completion, 1, &n, SPD_NS_FOREVER) == SPD_ERR_CLOSED);
+    spd_cport_destroy(port);
+}
+
 static void receive_each_signal(void)
 {
     static const struct {
@@ -156,6 +184,27 @@ static void after_unwatch_a_signal_does_what_it_did_before(void **state)
 {
     (void)state;
     child_run_to_death(die_after_unwatch, SIGTERM);
+}
+
+static void interrupt_just_before_unwatch(void)
+{
+    for (int i = 0; i < 300; i++) {
+        struct spd_cport *port = watched_port();
+
+        CHILD_CHECK(kill(getpid(), SIGTERM) == 0);
+        CHILD_CHECK(kill(getpid(), SIGUSR1) == 0);
+        spd_console_unwatch();
+        expect_either(port);
+        expect_either(port);
+        expect_silence_now(port);
+        destroy(port);
+    }
+}
+
+static void a_signal_just_before_unwatch_is_an_event_and_ends_nothing(void **state)
+{
+    (void)state;
+    child_run(interrupt_just_before_unwatch);
 }
 
 static void unwatch_twice(void)
@@ -309,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_hang_up_stays_ignored_under_nohup),
         cmocka_unit_test(no_other_thread_is_hit_by_a_signal),
         cmocka_unit_test(after_unwatch_a_signal_does_what_it_did_before),
+        cmocka_unit_test(a_signal_just_before_unwatch_is_an_event_and_ends_nothing),
         cmocka_unit_test(unwatch_without_a_watch_leaves_signals_alone),
         cmocka_unit_test(a_second_interrupt_ends_a_process_that_does_not_react),
         cmocka_unit_test(a_second_interrupt_after_two_seconds_ends_it_too),
