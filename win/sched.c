@@ -177,6 +177,12 @@ void spd_sched_yield(void)
     SwitchToThread();
 }
 
+spd_ns spd_sched_wait_slack_ns(void)
+{
+    /* Waits end with the system timer, 1 ms at best (timeBeginPeriod). */
+    return 1500 * SPD_NS_PER_US;
+}
+
 const char *spd_sched_yield_name(void)
 {
     return "SwitchToThread";

@@ -13,41 +13,22 @@
 #include "common/sys/clock.h"
 #include "common/sys/pagemem.h"
 #include "common/wire/ntptime.h"
-#include "common/wire/stamp.h"
+#include "common/wire/padding.h"
 
 #define WORKING_SET_MIN_BYTES (16u << 20)
 #define STAMP_BYTES           832u /* of receive buffer, each */
-
-/* Octets behind the base packet: an Extra Padding TLV (RFC 8972 section 4.1)
- * filled with pseudo-random octets, so that nothing on the way can compress
- * them. The U flag is the sender's to set; up to three octets that hold no TLV
- * header stay zero. */
-static void write_padding(uint8_t *packet, size_t n_bytes, uint64_t *state)
-{
-    size_t at = SPD_STAMP_BYTES;
-
-    memset(packet, 0, n_bytes);
-    if (n_bytes < at + 4)
-        return;
-    packet[at] = 0x80;
-    packet[at + 1] = 1;
-    packet[at + 2] = (uint8_t)((n_bytes - at - 4) >> 8);
-    packet[at + 3] = (uint8_t)(n_bytes - at - 4);
-    for (at += 4; at < n_bytes; at++) {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        packet[at] = (uint8_t)*state;
-    }
-}
 
 static void fill_heap(struct spd_dispatch *d, uint64_t seed)
 {
     uint64_t state = seed | 1;
     uint32_t n = d->plan.n_records / d->plan.n_burst_records;
 
-    for (uint32_t i = 0; i < n; i++)
-        write_padding(spd_dispatch_send_unit(d, i)->data, d->plan.payload_bytes, &state);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t *packet = spd_dispatch_send_unit(d, i)->data;
+
+        spd_padding_fill(packet, d->plan.payload_bytes, &state);
+        spd_padding_set_length(packet, d->plan.payload_bytes);
+    }
     for (size_t i = n; i < d->plan.heap_units; i++)
         spd_dispatch_queue_receive(d, spd_packet_heap_unit(d->heap, i));
 }

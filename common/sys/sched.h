@@ -37,6 +37,11 @@ void spd_sched_restore(const struct spd_priority_grant *grant);
 void spd_sched_yield(void);
 const char *spd_sched_yield_name(void); /* "sched_yield", "SwitchToThread"... */
 
+/* By how much a timed wait of the completion port may wake late, as a rule:
+ * whoever must be on time waits until that long before, and then reads the
+ * counter until it is due. */
+spd_ns spd_sched_wait_slack_ns(void);
+
 /* Involuntary context switches of the calling thread since it started; -1
  * where the system does not count them. Cheap, takes no lock. */
 int64_t spd_sched_involuntary_switches(void);

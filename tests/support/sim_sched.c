@@ -38,6 +38,11 @@ void spd_sched_yield(void)
 {
 }
 
+spd_ns spd_sched_wait_slack_ns(void)
+{
+    return 0; /* simulated time stands still while code runs: nobody may spin */
+}
+
 const char *spd_sched_yield_name(void)
 {
     return "simulated";
