@@ -20,6 +20,7 @@
 #include "service/commands.h"
 #include "service/controller.h"
 #include "service/progress.h"
+#include "service/test_kinds.h"
 
 #define KEY_CONSOLE 1
 
@@ -43,12 +44,12 @@ static void on_progress(void *context, size_t test, uint32_t n_attempts)
     spd_progress_show(&b->progress, text);
 }
 
-static void on_finished(void *context, size_t test, struct spd_test_record *record)
+static void on_finished(void *context, size_t test, void *object)
 {
     struct burst *b = context;
 
     (void)test;
-    b->record = record;
+    b->record = spd_session_record(object);
 }
 
 static void on_post(void *context, uintptr_t key, uint32_t event)
@@ -69,6 +70,7 @@ static enum spd_err run_test(struct burst *b, const struct spd_burst_spec *spec,
         .single_owner = true,
         .max_queued_sends = spec->n_packets + 8,
     };
+    struct spd_test_bursts bursts = { spec, plan, &port };
     char text[300];
     enum spd_err err;
 
@@ -80,7 +82,7 @@ static enum spd_err run_test(struct burst *b, const struct spd_burst_spec *spec,
         return err;
     snprintf(text, sizeof(text), "%s: looking for a reflector", spec->target_name);
     spd_progress_show(&b->progress, text);
-    err = spd_controller_start(b->controller, spec, plan, &port, &b->test, diag);
+    err = spd_controller_start(b->controller, &spd_test_kind_bursts, &bursts, &b->test, diag);
     if (err)
         return err;
     while (spd_controller_step(b->controller, SPD_NS_FOREVER) > 0)

@@ -57,10 +57,8 @@ static uintptr_t first_key_of(size_t test)
     return SPD_CONTROLLER_FIRST_KEY + test * SPD_TEST_HANDLER_KEYS;
 }
 
-enum spd_err spd_controller_start(struct spd_controller *c, const struct spd_burst_spec *spec,
-                                  const struct spd_plan *plan,
-                                  const struct spd_cport_config *port_config, size_t *test,
-                                  struct spd_diag *diag)
+enum spd_err spd_controller_start(struct spd_controller *c, const struct spd_test_kind *kind,
+                                  const void *spec, size_t *test, struct spd_diag *diag)
 {
     struct test *t;
     enum spd_err err;
@@ -69,8 +67,8 @@ enum spd_err spd_controller_start(struct spd_controller *c, const struct spd_bur
         return spd_diag_set(diag, SPD_ERR_LIMIT, 0, "%d tests are the most at once",
                             SPD_CONTROLLER_TESTS_MAX);
     t = &c->tests[c->n_tests];
-    err = spd_test_handler_start(c->port, first_key_of(c->n_tests), spec, plan, port_config,
-                                 &t->handler, diag);
+    err = spd_test_handler_start(c->port, first_key_of(c->n_tests), kind, spec, &t->handler,
+                                 diag);
     if (err)
         return err;
     t->running = true;
@@ -108,31 +106,31 @@ static void end_turn(struct spd_controller *c, size_t test)
     give_turn(c, test);
 }
 
-static void on_test_event(struct spd_controller *c, size_t test, enum spd_session_event event,
+static void on_test_event(struct spd_controller *c, size_t test, enum spd_test_event event,
                           uint32_t number)
 {
     struct test *t = &c->tests[test];
 
     switch (event) {
-    case SPD_SESSION_TURN_WANTED:
+    case SPD_TEST_TURN_WANTED:
         t->wants_turn = true;
         give_turn(c, c->n_tests - 1);
         break;
-    case SPD_SESSION_TURN_OVER:
+    case SPD_TEST_TURN_OVER:
         end_turn(c, test);
         break;
-    case SPD_SESSION_PROGRESS:
+    case SPD_TEST_PROGRESS:
         if (c->events.on_progress)
             c->events.on_progress(c->events.context, test, number);
         break;
-    case SPD_SESSION_FINISHED: {
-        struct spd_test_record *record = spd_test_handler_join(t->handler);
+    case SPD_TEST_FINISHED: {
+        void *object = spd_test_handler_join(t->handler);
 
         t->running = false;
         c->n_running--;
         end_turn(c, test);
         if (c->events.on_finished)
-            c->events.on_finished(c->events.context, test, record);
+            c->events.on_finished(c->events.context, test, object);
         break;
     }
     }
@@ -149,7 +147,7 @@ static void on_completion(struct spd_controller *c, const struct spd_completion 
     }
     test = (completion->key - SPD_CONTROLLER_FIRST_KEY) / SPD_TEST_HANDLER_KEYS;
     SPD_ASSERT(test < c->n_tests);
-    on_test_event(c, test, (enum spd_session_event)(completion->key - first_key_of(test)),
+    on_test_event(c, test, (enum spd_test_event)(completion->key - first_key_of(test)),
                   completion->n_bytes);
 }
 

@@ -8,7 +8,7 @@
 #ifndef SPD_SERVICE_CONTROLLER_H
 #define SPD_SERVICE_CONTROLLER_H
 
-#include "common/engine/session.h"
+#include "service/test_handler.h"
 
 struct spd_controller;
 
@@ -21,10 +21,11 @@ struct spd_controller;
 /* What the controller tells its user, on the thread that calls step. */
 struct spd_controller_events {
     void *context;
-    /* n_attempts at bursts of this test are over. */
-    void (*on_progress)(void *context, size_t test, uint32_t n_attempts);
-    /* The test is over; its record may be read until the controller goes. */
-    void (*on_finished)(void *context, size_t test, struct spd_test_record *record);
+    /* Progress of a test, as its kind counts it. */
+    void (*on_progress)(void *context, size_t test, uint32_t number);
+    /* The test is over: object is what its kind made. Its record may be read
+     * until the controller goes. */
+    void (*on_finished)(void *context, size_t test, void *object);
     /* A post with a key below SPD_CONTROLLER_FIRST_KEY. */
     void (*on_post)(void *context, uintptr_t key, uint32_t n_bytes);
 };
@@ -36,12 +37,13 @@ enum spd_err spd_controller_create(const struct spd_controller_events *events,
 /* The port on which the controller waits. */
 struct spd_cport *spd_controller_port(struct spd_controller *controller);
 
-/* Start a test; *test is its number. Errors: LIMIT (too many), NOMEM, and as
- * spd_session_create. */
+/* Start a test of a kind with the specification that the kind wants (both in
+ * service/test_kinds.h; what the specification points to must last as long as
+ * the kind says); *test is its number. Errors: LIMIT (too many), NOMEM, and
+ * those of the kind. */
 enum spd_err spd_controller_start(struct spd_controller *controller,
-                                  const struct spd_burst_spec *spec, const struct spd_plan *plan,
-                                  const struct spd_cport_config *port_config, size_t *test,
-                                  struct spd_diag *diag);
+                                  const struct spd_test_kind *kind, const void *spec,
+                                  size_t *test, struct spd_diag *diag);
 
 /* Let a test end with what it has so far. */
 void spd_controller_cancel(struct spd_controller *controller, size_t test);

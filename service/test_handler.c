@@ -1,6 +1,5 @@
 /*
- * A loop around spd_session_step; the thread is time-critical only while it
- * hands a burst over.
+ * A loop around the test's step function.
  */
 #include "service/test_handler.h"
 
@@ -11,15 +10,15 @@
 struct spd_test_handler {
     struct spd_cport *controller_port;
     uintptr_t first_key;
-    struct spd_session *session;
+    const struct spd_test_kind *kind;
+    void *test;
     struct spd_thread *thread;
 };
 
 /* A lost event would leave the controller waiting for ever, so a post that
  * fails for want of memory is tried again until there is some. */
-static void notify(void *context, enum spd_session_event event, uint32_t number)
+void spd_test_handler_tell(struct spd_test_handler *h, enum spd_test_event event, uint32_t number)
 {
-    struct spd_test_handler *h = context;
     enum spd_err err;
 
     do {
@@ -33,14 +32,12 @@ static void run(void *argument)
 {
     struct spd_test_handler *h = argument;
 
-    while (spd_session_step(h->session, SPD_NS_FOREVER))
+    while (h->kind->step(h->test, SPD_NS_FOREVER))
         ;
 }
 
 enum spd_err spd_test_handler_start(struct spd_cport *controller_port, uintptr_t first_key,
-                                    const struct spd_burst_spec *spec,
-                                    const struct spd_plan *plan,
-                                    const struct spd_cport_config *port_config,
+                                    const struct spd_test_kind *kind, const void *spec,
                                     struct spd_test_handler **out, struct spd_diag *diag)
 {
     struct spd_test_handler *h = calloc(1, sizeof(*h));
@@ -50,14 +47,15 @@ enum spd_err spd_test_handler_start(struct spd_cport *controller_port, uintptr_t
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the test");
     h->controller_port = controller_port;
     h->first_key = first_key;
-    err = spd_session_create(spec, plan, port_config, notify, h, &h->session, diag);
+    h->kind = kind;
+    err = kind->create(spec, h, &h->test, diag);
     if (err) {
         free(h);
         return err;
     }
     err = spd_thread_start(&h->thread, "spd-test", run, h);
     if (err) {
-        spd_session_destroy(h->session);
+        kind->destroy(h->test);
         free(h);
         return spd_diag_set(diag, err, 0, "cannot start the thread of the test: %s",
                             spd_err_text(err));
@@ -68,25 +66,25 @@ enum spd_err spd_test_handler_start(struct spd_cport *controller_port, uintptr_t
 
 void spd_test_handler_grant(struct spd_test_handler *h)
 {
-    spd_session_grant(h->session);
+    h->kind->grant(h->test);
 }
 
 void spd_test_handler_cancel(struct spd_test_handler *h)
 {
-    spd_session_cancel(h->session);
+    h->kind->cancel(h->test);
 }
 
-struct spd_test_record *spd_test_handler_join(struct spd_test_handler *h)
+void *spd_test_handler_join(struct spd_test_handler *h)
 {
     spd_thread_join(h->thread);
     h->thread = NULL;
-    return spd_session_record(h->session);
+    return h->test;
 }
 
 void spd_test_handler_destroy(struct spd_test_handler *h)
 {
     if (!h)
         return;
-    spd_session_destroy(h->session);
+    h->kind->destroy(h->test);
     free(h);
 }
