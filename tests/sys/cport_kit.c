@@ -248,7 +248,8 @@ static bool drain(struct kit *kit, struct spd_cport *port)
 static void join_all(struct kit *kit)
 {
     for (size_t i = 0; i < KIT_MAX_THREADS; i++) {
-        spd_thread_join(kit->threads[i]);
+        if (kit->threads[i])
+            spd_thread_join(kit->threads[i]);
         kit->threads[i] = NULL;
     }
 }
@@ -258,7 +259,8 @@ static bool end(struct kit *kit)
     bool closed;
 
     for (size_t i = 0; i < KIT_MAX_SOCKETS; i++) {
-        spd_udp_close(kit->sockets[i]);
+        if (kit->sockets[i])
+            spd_udp_close(kit->sockets[i]);
         kit->sockets[i] = NULL;
     }
     if (kit->port)
@@ -266,10 +268,10 @@ static bool end(struct kit *kit)
     join_all(kit);
     closed = drain(kit, kit->port);
     closed = drain(kit, kit->other) && closed;
-    if (closed) {
+    if (closed && kit->port)
         spd_cport_destroy(kit->port);
+    if (closed && kit->other)
         spd_cport_destroy(kit->other);
-    }
     kit->port = kit->other = NULL;
     return closed;
 }

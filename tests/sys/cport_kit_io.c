@@ -173,7 +173,8 @@ void kit_start(struct kit *kit, void (*run)(void *argument), void *argument)
 void kit_join(struct kit *kit)
 {
     for (size_t i = 0; i < KIT_MAX_THREADS; i++) {
-        spd_thread_join(kit->threads[i]);
+        if (kit->threads[i])
+            spd_thread_join(kit->threads[i]);
         kit->threads[i] = NULL;
     }
 }
