@@ -268,8 +268,13 @@ static enum spd_err bind_and_connect(struct spd_udp *udp, const struct spd_udp_c
     }
     udp->facts.connected = udp->connected;
     n = sizeof address;
-    if (getsockname(udp->fd, (struct sockaddr *)&address, &n) == 0) {
-        (void)spd_sockaddr_to(&address, &udp->facts.local);
+    if (getsockname(udp->fd, (struct sockaddr *)&address, &n) != 0 ||
+        !spd_sockaddr_to(&address, &udp->facts.local)) {
+        int os_errno = errno;
+
+        return spd_diag_set(diag, spd_oserr_map(os_errno), os_errno,
+                            "the system does not tell the address of a socket: %s",
+                            spd_oserr_name(os_errno));
     }
     if (!spd_addr_is_any(&config->local)) {
         udp->bound_to = udp->facts.local;
