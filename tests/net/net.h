@@ -58,6 +58,9 @@ void net_sh(enum net_host host, const char *format, ...) __attribute__((format(p
 /* A socket of a host, as socket(2). */
 int net_socket(enum net_host host, int domain, int type, int protocol);
 
+/* A UDP port that nobody has now. */
+uint16_t net_free_port(enum net_host host);
+
 /* ------------------------------------------------------------ programs */
 
 struct net_program;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -55,6 +56,18 @@ int net_socket(enum net_host host, int domain, int type, int protocol)
         fail_msg("no socket: %s", strerror(errno));
     net_keep_fd(fd);
     return fd;
+}
+
+uint16_t net_free_port(enum net_host host)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t size = sizeof(at);
+    int fd = net_socket(host, AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    net_drop_fd(fd);
+    return ntohs(at.sin_port);
 }
 
 /* ip and tc live where only root looks for programs. */

@@ -22,5 +22,6 @@ void net_captures_end(void);
 
 /* net_end closes it. */
 void net_keep_fd(int fd);
+void net_drop_fd(int fd); /* now */
 
 #endif

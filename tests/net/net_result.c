@@ -22,6 +22,14 @@ void net_keep_fd(int fd)
     fds[n_fds++] = fd;
 }
 
+void net_drop_fd(int fd)
+{
+    for (size_t i = 0; i < n_fds; i++)
+        if (fds[i] == fd)
+            fds[i--] = fds[--n_fds];
+    close(fd);
+}
+
 void net_keep_json(json_t *value)
 {
     assert_true(n_values < KEPT_MAX);

@@ -32,8 +32,8 @@ struct row {
 #define WRONG(name_, arguments_, ...)     ROW(name_, arguments_, USAGE, __VA_ARGS__)
 #define PREVENTED(name_, arguments_, ...) ROW(name_, arguments_, ENVIRONMENT, __VA_ARGS__)
 
-/* Everything happens on one host: a reflector listens on 127.0.0.1:8620, a
- * socket that nobody reads is bound to 8621, and nothing to 8622. */
+/* Everything happens on one host: a reflector listens on port $R, a socket that
+ * nobody reads is bound to $S, and nothing to $N. */
 static const struct row rows[] = {
     /* The call is wrong. */
     { WRONG("no host", "burst", "HOST", "missing", "--help") },
@@ -98,15 +98,15 @@ static const struct row rows[] = {
                 "address") },
     { PREVENTED("an interface that is not there", "burst 127.0.0.1 --interface eth99", "eth99",
                 "interface") },
-    { PREVENTED("a port in use", "reflect --listen 127.0.0.1:8620", "127.0.0.1:8620", "in use",
-                "stop") },
-    { PREVENTED("an address that is not ours", "reflect --listen 192.0.2.1:8620", "192.0.2.1:8620",
-                "address", "choose") },
-    { PREVENTED("nobody listens there", "burst 127.0.0.1:8622 --timeout 500ms", "127.0.0.1:8622",
+    { PREVENTED("a port in use", "reflect --listen 127.0.0.1:$R", "127.0.0.1:$R", "in use",
+                "another port") },
+    { PREVENTED("an address that is not ours", "reflect --listen 192.0.2.1:$N", "192.0.2.1:$N",
+                "no interface", "address") },
+    { PREVENTED("nobody listens there", "burst 127.0.0.1:$N --timeout 500ms", "127.0.0.1:$N",
                 "port unreachable", "start one") },
-    { PREVENTED("nobody answers there", "burst 127.0.0.1:8621 --timeout 100ms", "127.0.0.1:8621",
+    { PREVENTED("nobody answers there", "burst 127.0.0.1:$S --timeout 100ms", "127.0.0.1:$S",
                 "never answered", "check") },
-    { PREVENTED("a CSV file in no folder", "burst 127.0.0.1:8620 --csv /no/such/folder/x.csv",
+    { PREVENTED("a CSV file in no folder", "burst 127.0.0.1:$R --csv /no/such/folder/x.csv",
                 "/no/such/folder/x.csv", "No such file", "folder") },
     { PREVENTED("no route", "burst 198.51.100.1", "198.51.100.1", "no route", "check"),
       .system = LINUX },
@@ -115,23 +115,42 @@ static const struct row rows[] = {
       .system = LINUX },
     { PREVENTED("a well-known port without rights", "reflect", ":862", "not permitted", "1024"),
       .system = LINUX, .nobody = true },
-    { PREVENTED("a CSV file in a folder of others", "burst 127.0.0.1:8620 --csv /etc/x.csv",
+    { PREVENTED("a CSV file in a folder of others", "burst 127.0.0.1:$R --csv /etc/x.csv",
                 "/etc/x.csv", "Permission denied", "folder"),
       .system = LINUX, .nobody = true },
-    { PREVENTED("a full disk below the CSV file", "burst 127.0.0.1:8620 --bursts 1 --csv /dev/full",
+    { PREVENTED("a full disk below the CSV file", "burst 127.0.0.1:$R --bursts 1 --csv /dev/full",
                 "/dev/full", "No space left", "free"),
       .system = LINUX, .shows_result = true },
-    { PREVENTED("a full disk below the report", "burst 127.0.0.1:8620 --bursts 1",
-                "standard output", "No space left", "free"),
+    { PREVENTED("a full disk below the report", "burst 127.0.0.1:$R --bursts 1", "standard output",
+                "No space left", "free"),
       .system = LINUX, .output = "/dev/full" },
     { PREVENTED("a full disk below the JSON result",
-                "burst 127.0.0.1:8620 --bursts 1 --json --records", "standard output",
+                "burst 127.0.0.1:$R --bursts 1 --json --records", "standard output",
                 "No space left", "free"),
       .system = LINUX, .output = "/dev/full" },
 };
 
 static bool under_wine;
 static enum net_host host;
+
+static uint16_t port_reflector, port_silent, port_nobody;
+
+/* The text with its ports filled in; freed by net_end. */
+static const char *expand(const char *text)
+{
+    char *out = net_alloc(strlen(text) + 32), *at = out;
+
+    for (; *text; text++)
+        if (*text == '$')
+            at += sprintf(at, "%u",
+                          *++text == 'R' ? port_reflector
+                          : *text == 'S' ? port_silent
+                                         : port_nobody);
+        else
+            *at++ = *text;
+    *at = 0;
+    return out;
+}
 
 static void bind_and_never_read(uint16_t port)
 {
@@ -149,7 +168,7 @@ static void check_message(const struct row *row, struct net_program *p)
     const char *said = net_err(p), *line;
 
     for (size_t i = 0; i < SAYS_MAX && row->says[i]; i++)
-        if (!strstr(said, row->says[i]))
+        if (!strstr(said, expand(row->says[i])))
             fail_msg("row \"%s\": does not say \"%s\", but: %s", row->name, row->says[i], said);
     line = strstr(said, "stampede: ");
     if (!line || strchr(line, '\n') != line + strlen(line) - 1)
@@ -162,7 +181,7 @@ static void check_message(const struct row *row, struct net_program *p)
 static void check_row(const struct row *row)
 {
     struct net_how how = { .host = host, .nobody = row->nobody, .output = row->output };
-    struct net_program *p = net_start(&how, "%s", row->arguments);
+    struct net_program *p = net_start(&how, "%s", expand(row->arguments));
     int code = net_wait(p, 60);
 
     if (code != row->code)
@@ -178,8 +197,11 @@ static void what_cannot_work_is_refused_with_what_why_and_what_to_do(void **stat
     (void)state;
     if (!under_wine)
         net_build(NET_DIRECT);
-    net_reflector(&how, "127.0.0.1", 8620, "");
-    bind_and_never_read(8621);
+    port_reflector = net_free_port(host);
+    net_reflector(&how, "127.0.0.1", port_reflector, "");
+    port_silent = net_free_port(host);
+    bind_and_never_read(port_silent);
+    port_nobody = net_free_port(host);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].system == EVERYWHERE || (rows[i].system == WINE) == under_wine)
             check_row(&rows[i]);
