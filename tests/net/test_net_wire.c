@@ -163,14 +163,18 @@ static void check_packet(const struct net_packet *p, const struct decoded *reque
 }
 
 /* tcpdump ends at once when it is told to: let it write everything first. */
-static void await_capture(size_t n_packets)
+static void await_capture(void)
 {
-    enum { FILE_HEADER = 24, RECORD_HEADER = 16, PATIENCE_MS = 10000 };
+    enum {
+        RECORD = 16,     /* the header of each */
+        PROBE = 42 + 44, /* two of them, answered, come first */
+        ALL = 24 + 2 * 2 * (RECORD + PROBE) + 2 * N_BURSTS * N_PACKETS * (RECORD + SNAP),
+        PATIENCE_MS = 10000
+    };
     struct stat facts = { 0 };
 
     for (int ms = 0; ms < PATIENCE_MS; ms += 20) {
-        if (stat(capture_file, &facts) == 0 &&
-            facts.st_size >= (off_t)(FILE_HEADER + n_packets * (RECORD_HEADER + SNAP)))
+        if (stat(capture_file, &facts) == 0 && facts.st_size >= ALL)
             return;
         usleep(20000);
     }
@@ -200,7 +204,7 @@ static void run_and_compare(const char *reflector_options)
                              "--retries 0 --gap 10ms --json --records",
                              N_BURSTS, N_PACKETS),
                    60);
-    await_capture(2 * (N_BURSTS * N_PACKETS + 2)); /* with the two probes before them */
+    await_capture();
     net_signal(tap, SIGINT);
     assert_int_equal(net_wait(tap, 20), 0);
     packets = net_packets(r, &n);
