@@ -168,7 +168,7 @@ static enum spd_err set_option(const struct parse *p, const struct spd_option *o
     return set_text(p, o, text);
 }
 
-/* A number that starts with a dash is a value, anything else an option. */
+/* What stands where a value is wanted: a number that starts with a dash is one. */
 static bool looks_like_option(const char *text)
 {
     return text[0] == '-' && text[1] && !isdigit((unsigned char)text[1]);
@@ -238,7 +238,7 @@ enum spd_err spd_options_parse(unsigned command, const char *operand_name, int a
         used = 1;
         if (!options_over && strcmp(argv[i], "--") == 0)
             options_over = true;
-        else if (!options_over && looks_like_option(argv[i]))
+        else if (!options_over && argv[i][0] == '-' && argv[i][1]) /* -4 is an option */
             err = parse_option(&p, argc, argv, i, &used);
         else
             err = set_operand(&p, argv[i]);
