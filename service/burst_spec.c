@@ -17,14 +17,14 @@ enum spd_family spd_settings_family(const struct spd_settings *settings)
     return settings->ipv6 ? SPD_FAMILY_IPV6 : SPD_FAMILY_NONE;
 }
 
-static enum spd_err find_target(const struct spd_settings *settings, struct spd_burst_spec *spec,
-                                struct spd_diag *diag)
+static enum spd_err find_target(const struct spd_settings *settings, uint16_t default_port,
+                                struct spd_burst_spec *spec, struct spd_diag *diag)
 {
     char host[256];
     uint16_t port;
     enum spd_err err;
 
-    if (!spd_addr_split(settings->host, SPD_STAMP_DEFAULT_PORT, false, host, sizeof(host), &port))
+    if (!spd_addr_split(settings->host, default_port, false, host, sizeof(host), &port))
         return spd_diag_set(diag, SPD_ERR_INVALID, 0,
                             "%s: not a target; give HOST, HOST:PORT or [IPV6]:PORT with a port "
                             "from 1 to 65535",
@@ -79,22 +79,11 @@ static enum spd_err find_path(struct spd_burst_spec *spec, struct spd_diag *diag
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_burst_spec_make(const struct spd_settings *settings, struct spd_burst_spec *out,
-                                 struct spd_diag *diag)
+enum spd_err spd_burst_path_find(const struct spd_settings *settings, uint16_t default_port,
+                                 struct spd_burst_spec *out, struct spd_diag *diag)
 {
-    struct spd_burst_spec spec = {
-        .n_packets = (uint32_t)settings->n_packets,
-        .n_bursts = (uint32_t)settings->n_bursts,
-        .gap_ns = settings->gap_ns,
-        .size_bytes = (uint32_t)settings->size_bytes,
-        .dscp = (uint8_t)settings->dscp,
-        .n_retries = (unsigned)settings->n_retries,
-        .timeout_ns = settings->timeout_ns,
-        .gap_limit_ns = settings->gap_limit_ns,
-        .spin = settings->spin,
-        .kernel_stamps = !settings->user_stamps,
-    };
-    enum spd_err err = find_target(settings, &spec, diag);
+    struct spd_burst_spec spec = { 0 };
+    enum spd_err err = find_target(settings, default_port, &spec, diag);
 
     if (!err)
         err = find_source(settings, &spec, diag);
@@ -106,5 +95,25 @@ enum spd_err spd_burst_spec_make(const struct spd_settings *settings, struct spd
     spec.seed = ((uint64_t)spd_clock_wall().ns ^ (spd_clock_now().ticks << 20)) *
                 UINT64_C(0x9E3779B97F4A7C15);
     *out = spec;
+    return SPD_ERR_OK;
+}
+
+enum spd_err spd_burst_spec_make(const struct spd_settings *settings, struct spd_burst_spec *out,
+                                 struct spd_diag *diag)
+{
+    enum spd_err err = spd_burst_path_find(settings, SPD_STAMP_DEFAULT_PORT, out, diag);
+
+    if (err)
+        return err;
+    out->n_packets = (uint32_t)settings->n_packets;
+    out->n_bursts = (uint32_t)settings->n_bursts;
+    out->gap_ns = settings->gap_ns;
+    out->size_bytes = (uint32_t)settings->size_bytes;
+    out->dscp = (uint8_t)settings->dscp;
+    out->n_retries = (unsigned)settings->n_retries;
+    out->timeout_ns = settings->timeout_ns;
+    out->gap_limit_ns = settings->gap_limit_ns;
+    out->spin = settings->spin;
+    out->kernel_stamps = !settings->user_stamps;
     return SPD_ERR_OK;
 }

@@ -13,6 +13,12 @@
 enum spd_err spd_burst_spec_make(const struct spd_settings *settings, struct spd_burst_spec *out,
                                  struct spd_diag *diag);
 
+/* Only the target and the way to it: target, target_name, source,
+ * interface_name, mtu_bytes, link_header_bytes and seed of *out; the rest is
+ * zero. Errors likewise. */
+enum spd_err spd_burst_path_find(const struct spd_settings *settings, uint16_t default_port,
+                                 struct spd_burst_spec *out, struct spd_diag *diag);
+
 /* The family that --ipv4 or --ipv6 ask for, or NONE. */
 enum spd_family spd_settings_family(const struct spd_settings *settings);
 

@@ -7,8 +7,8 @@
 #include "common/engine/reflector.h"
 #include "common/sys/console.h"
 #include "common/wire/stamp.h"
-#include "service/burst_spec.h"
 #include "service/commands.h"
+#include "service/listen.h"
 #include "service/reflector_counts.h"
 
 #define KEY_CONSOLE   1
@@ -18,8 +18,7 @@ struct reflect {
     const struct spd_settings *settings;
     struct spd_cport *port;
     struct spd_reflector *reflector;
-    struct spd_addr listen[SPD_REFLECTOR_MAX_LISTEN];
-    size_t n_listen;
+    struct spd_listen listen;
     bool stop;
 };
 
@@ -43,45 +42,12 @@ static void on_post(void *context, const struct spd_completion *c)
         r->stop = true;
 }
 
-static enum spd_err add_listen(struct reflect *r, const char *text, struct spd_diag *diag)
-{
-    struct spd_addr *a = &r->listen[r->n_listen];
-    char host[256];
-    uint16_t port;
-
-    if (!spd_addr_split(text, SPD_STAMP_DEFAULT_PORT, true, host, sizeof(host), &port) ||
-        !spd_addr_parse_host(host, a))
-        return spd_diag_set(diag, SPD_ERR_INVALID, 0,
-                            "--listen %s: not an address to listen on; give ADDR, ADDR:PORT or "
-                            "[IPV6]:PORT, such as 0.0.0.0:862 or [::]:8620",
-                            text);
-    a->port = port;
-    r->n_listen++;
-    return SPD_ERR_OK;
-}
-
-static enum spd_err find_listen(struct reflect *r, struct spd_diag *diag)
-{
-    const struct spd_settings *s = r->settings;
-    enum spd_err err = SPD_ERR_OK;
-
-    for (size_t i = 0; i < s->listen.n && !err; i++)
-        err = add_listen(r, s->listen.text[i], diag);
-    if (s->listen.n > 0 || err)
-        return err;
-    if (!s->ipv6)
-        err = add_listen(r, "0.0.0.0", diag);
-    if (!s->ipv4 && !err)
-        err = add_listen(r, "::", diag);
-    return err;
-}
-
 static enum spd_err open_reflector(struct reflect *r, struct spd_diag *diag)
 {
     const struct spd_settings *s = r->settings;
     struct spd_reflector_config config = {
-        .listen = r->listen,
-        .n_listen = r->n_listen,
+        .listen = r->listen.address,
+        .n_listen = r->listen.n,
         .interface_name = s->interface_name,
         .stateful = s->stateful,
         .max_sessions = (size_t)s->max_sessions,
@@ -91,10 +57,8 @@ static enum spd_err open_reflector(struct reflect *r, struct spd_diag *diag)
     };
     enum spd_err err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
 
-    /* A host without IPv6 is no reason not to reflect: both families were our
-     * own choice. */
-    if (err == SPD_ERR_NOTSUP && s->listen.n == 0 && r->n_listen == 2) {
-        r->n_listen = config.n_listen = 1;
+    if (spd_listen_without_ipv6(&r->listen, err)) {
+        config.n_listen = r->listen.n;
         err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
     }
     return err;
@@ -104,7 +68,7 @@ static void announce(const struct reflect *r)
 {
     if (r->settings->quiet)
         return;
-    for (size_t i = 0; i < r->n_listen; i++) {
+    for (size_t i = 0; i < r->listen.n; i++) {
         char address[SPD_ADDR_TEXT_BYTES];
         struct spd_udp_facts facts;
 
@@ -139,7 +103,7 @@ int spd_command_reflect(const struct spd_settings *settings)
     struct spd_cport_config port = { .single_owner = true };
     struct reflect r = { .settings = settings };
     struct spd_diag diag = { 0 };
-    enum spd_err err = find_listen(&r, &diag);
+    enum spd_err err = spd_listen_find(settings, SPD_STAMP_DEFAULT_PORT, &r.listen, &diag);
 
     if (!err)
         err = spd_cport_create(&port, &r.port, &diag);

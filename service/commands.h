@@ -24,6 +24,7 @@ struct spd_command {
     const char *summary;
     const char *examples;     /* lines, each indented by two blanks */
     int (*run)(const struct spd_settings *settings);
+    bool operand_optional;
 };
 
 extern const struct spd_command spd_commands[];
@@ -31,6 +32,7 @@ extern const size_t spd_n_commands;
 
 int spd_command_burst(const struct spd_settings *settings);
 int spd_command_reflect(const struct spd_settings *settings);
+int spd_command_noise(const struct spd_settings *settings);
 
 /* "stampede: TEXT" on standard error; returns the exit code for the error. */
 int spd_complain(const struct spd_diag *diag);

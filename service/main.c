@@ -13,14 +13,20 @@ const struct spd_command spd_commands[] = {
       "  stampede burst 192.0.2.7 --packets 200 --size 1000\n"
       "  stampede burst pc7.example:8620 --dscp EF --csv packets.csv\n"
       "  stampede burst [2001:db8::7] --bursts 100 --json\n",
-      spd_command_burst },
+      spd_command_burst, false },
     { "reflect", SPD_COMMAND_REFLECT, NULL,
       "answer test packets (STAMP Session-Reflector, RFC 8762) until Ctrl-C",
       "  stampede reflect\n"
       "  stampede reflect --listen 192.0.2.7:8620 --listen [2001:db8::7]:8620\n"
       "  stampede reflect --stateful --max-sessions 100\n"
       "SIGUSR1 or Ctrl-Break prints the counters; so does the end.\n",
-      spd_command_reflect },
+      spd_command_reflect, false },
+    { "noise", SPD_COMMAND_NOISE, "HOST[:PORT]",
+      "make background traffic at a rate, or take it (--sink)",
+      "  stampede noise --sink\n"
+      "  stampede noise 192.0.2.7 --rate 100kbit --poisson --duration 30s\n"
+      "  stampede noise 192.0.2.7:9000 --rate 2Mbit --size 64-1400\n",
+      spd_command_noise, true },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 
@@ -44,7 +50,8 @@ static int run_command(const struct spd_command *command, int argc, char **argv)
     struct spd_settings settings;
     struct spd_diag diag = { 0 };
 
-    if (spd_options_parse(command->bit, command->operand, argc, argv, &settings, &diag))
+    if (spd_options_parse(command->bit, command->operand, command->operand_optional, argc, argv,
+                          &settings, &diag))
         return spd_complain(&diag);
     if (settings.help) {
         spd_help_command(stdout, command);

@@ -14,11 +14,21 @@
 #include "common/base/time.h"
 
 /* Bits for the commands that know an option. */
-enum spd_command_bit { SPD_COMMAND_BURST = 1u << 0, SPD_COMMAND_REFLECT = 1u << 1 };
+enum spd_command_bit {
+    SPD_COMMAND_BURST = 1u << 0,
+    SPD_COMMAND_REFLECT = 1u << 1,
+    SPD_COMMAND_STREAM = 1u << 2,
+    SPD_COMMAND_NOISE = 1u << 3,
+    SPD_COMMAND_ANALYZE = 1u << 4,
+    SPD_COMMAND_QOS = 1u << 5,
+    SPD_COMMAND_COMPARE = 1u << 6,
+    SPD_COMMAND_RECEIVE = 1u << 7,
+};
 
 enum spd_option_kind {
     SPD_OPTION_FLAG,     /* no value; bool */
     SPD_OPTION_COUNT,    /* decimal number; uint64_t */
+    SPD_OPTION_RATE,     /* 24kbit, 1.5M; uint64_t bit/s */
     SPD_OPTION_DURATION, /* 500us, 20ms, 2s; spd_ns */
     SPD_OPTION_DSCP,     /* EF, af41, 46; int, or -1 for "copy" where min is negative */
     SPD_OPTION_TEXT,     /* const char * into argv */
@@ -50,6 +60,16 @@ struct spd_settings {
     uint64_t n_retries;
     uint64_t max_sessions;
     uint64_t batch;
+    uint64_t rate_bps;
+    bool poisson;
+    bool sink;
+    spd_ns interval_ns;
+    spd_ns duration_ns;
+    spd_ns late_limit_ns;
+    const char *sizes;
+    const char *bucket;
+    const char *profile;
+    const char *log;
     spd_ns gap_ns;
     spd_ns timeout_ns;
     spd_ns gap_limit_ns;
@@ -79,11 +99,17 @@ extern const size_t spd_n_options;
 
 /* Parse the arguments that follow the command's name. Options and operands may
  * be mixed; "--" ends the options; "--name=value" works too. operand_name is
- * the one operand the command needs ("HOST"), or NULL for none. Errors:
+ * the one operand the command takes ("HOST"; it may be optional), or NULL for none. Errors:
  * INVALID or RANGE with a diag that names the option, what is wrong with it and
  * what it takes. With --help given, the rest is not checked. */
-enum spd_err spd_options_parse(unsigned command, const char *operand_name, int argc, char **argv,
-                               struct spd_settings *out, struct spd_diag *diag);
+enum spd_err spd_options_parse(unsigned command, const char *operand_name, bool operand_optional,
+                               int argc, char **argv, struct spd_settings *out,
+                               struct spd_diag *diag);
+
+/* A rate as typed: a number with bit, kbit, Mbit or Gbit (k, M and G will do,
+ * and "/s" may follow), in powers of 1,000; a bare number means bit/s. Returns
+ * false for anything else, for 0 and beyond 10^12. */
+bool spd_rate_parse(const char *text, uint64_t *out);
 
 /* A duration as typed: a number with ns, us, ms, s or min; a bare number means
  * milliseconds. Returns false for anything else and beyond 10^6 s. */

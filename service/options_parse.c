@@ -59,7 +59,10 @@ static bool parse_count(const char *text, uint64_t *out)
 
 bool spd_duration_parse(const char *text, spd_ns *out)
 {
-    static const struct { const char *name; double ns; } units[] = {
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {
         { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "min", 60e9 }, { "", 1e6 },
     };
     char *end;
@@ -78,6 +81,46 @@ bool spd_duration_parse(const char *text, spd_ns *out)
             return true;
         }
     return false;
+}
+
+bool spd_rate_parse(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *name;
+        double bps;
+    } units[] = {
+        { "", 1 },       { "bit", 1 },    { "k", 1e3 }, { "kbit", 1e3 }, { "M", 1e6 },
+        { "Mbit", 1e6 }, { "mbit", 1e6 }, { "G", 1e9 }, { "Gbit", 1e9 }, { "gbit", 1e9 },
+    };
+    char *end;
+    double value;
+    size_t length;
+
+    if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')))
+        return false;
+    value = strtod(text, &end);
+    length = strlen(end);
+    if (length > 2 && strcmp(end + length - 2, "/s") == 0)
+        length -= 2;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strlen(units[i].name) == length && strncmp(end, units[i].name, length) == 0) {
+            double bps = value * units[i].bps;
+
+            if (!(bps >= 1 && bps <= 1e12))
+                return false;
+            *out = (uint64_t)(bps + 0.5);
+            return true;
+        }
+    return false;
+}
+
+static enum spd_err set_rate(const struct parse *p, const struct spd_option *o, const char *text)
+{
+    if (!spd_rate_parse(text, (uint64_t *)field_of(p, o)))
+        return spd_diag_set(p->diag, SPD_ERR_INVALID, 0,
+                            "--%s %s: not a rate; give bit/s as in 24kbit, 1.5Mbit or 64000",
+                            o->name, text);
+    return SPD_ERR_OK;
 }
 
 static enum spd_err set_count(const struct parse *p, const struct spd_option *o, const char *text)
@@ -107,9 +150,8 @@ static enum spd_err set_duration(const struct parse *p, const struct spd_option 
                             "--%s %s",
                             o->name, text, o->name, o->initial);
     if (value < o->min || value > o->max)
-        return spd_diag_set(p->diag, SPD_ERR_RANGE, 0,
-                            "--%s %s: out of range; give %gms to %gs", o->name, text,
-                            (double)o->min / 1e6, (double)o->max / 1e9);
+        return spd_diag_set(p->diag, SPD_ERR_RANGE, 0, "--%s %s: out of range; give %gms to %gs",
+                            o->name, text, (double)o->min / 1e6, (double)o->max / 1e9);
     *(spd_ns *)field_of(p, o) = value;
     return SPD_ERR_OK;
 }
@@ -157,6 +199,8 @@ static enum spd_err set_option(const struct parse *p, const struct spd_option *o
         return SPD_ERR_OK;
     case SPD_OPTION_COUNT:
         return set_count(p, o, text);
+    case SPD_OPTION_RATE:
+        return set_rate(p, o, text);
     case SPD_OPTION_DURATION:
         return set_duration(p, o, text);
     case SPD_OPTION_DSCP:
@@ -196,8 +240,8 @@ static enum spd_err parse_option(const struct parse *p, int argc, char **argv, i
         return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "--%s takes no value", o->name);
     if (o->kind != SPD_OPTION_FLAG && !value) {
         if (i + 1 >= argc || looks_like_option(argv[i + 1]))
-            return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "--%s needs a value: --%s %s",
-                                o->name, o->name, o->argument);
+            return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "--%s needs a value: --%s %s", o->name,
+                                o->name, o->argument);
         value = argv[i + 1];
         *used = 2;
     }
@@ -210,7 +254,7 @@ static enum spd_err set_defaults(const struct parse *p)
 
     memset(p->settings, 0, sizeof(*p->settings));
     for (size_t i = 0; i < spd_n_options && !err; i++)
-        if (spd_options[i].initial)
+        if ((spd_options[i].commands & p->command) && spd_options[i].initial)
             err = set_option(p, &spd_options[i], spd_options[i].initial);
     return err;
 }
@@ -218,8 +262,7 @@ static enum spd_err set_defaults(const struct parse *p)
 static enum spd_err set_operand(const struct parse *p, const char *text)
 {
     if (!p->operand_name)
-        return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "%s: this command takes no operand",
-                            text);
+        return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "%s: this command takes no operand", text);
     if (p->settings->host)
         return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "%s: only one %s can be given", text,
                             p->operand_name);
@@ -227,8 +270,9 @@ static enum spd_err set_operand(const struct parse *p, const char *text)
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_options_parse(unsigned command, const char *operand_name, int argc, char **argv,
-                               struct spd_settings *out, struct spd_diag *diag)
+enum spd_err spd_options_parse(unsigned command, const char *operand_name, bool operand_optional,
+                               int argc, char **argv, struct spd_settings *out,
+                               struct spd_diag *diag)
 {
     struct parse p = { command, operand_name, out, diag };
     bool options_over = false;
@@ -245,7 +289,7 @@ enum spd_err spd_options_parse(unsigned command, const char *operand_name, int a
         if (!err && out->help)
             return SPD_ERR_OK;
     }
-    if (!err && operand_name && !out->host)
+    if (!err && operand_name && !operand_optional && !out->host)
         err = spd_diag_set(diag, SPD_ERR_INVALID, 0, "%s is missing; --help shows examples",
                            operand_name);
     if (!err && out->ipv4 && out->ipv6)

@@ -16,8 +16,8 @@
 #include "common/wire/padding.h"
 #include "common/wire/stamp.h"
 
-#define EVENTS_MAX 64
-#define START_DELAY_NS (10 * SPD_NS_PER_MS)
+#define EVENTS_MAX       64
+#define START_DELAY_NS   (10 * SPD_NS_PER_MS)
 #define COLLECT_EVERY_NS (5 * SPD_NS_PER_MS)
 
 enum state { STATE_START, STATE_RUN, STATE_AWAIT, STATE_CLOSE, STATE_FINISHED };
@@ -57,15 +57,22 @@ static void schedule_next(struct spd_flow *flow)
     }
     spd_schedule_next(&flow->schedule, &flow->due_ns, &flow->next_size);
     flow->due_ns += flow->spec->starts_ns;
+    if (flow->spec->ends_ns > 0 && flow->due_ns >= flow->spec->ends_ns)
+        flow->over = true;
 }
 
-/* Whether anything but noise without an end is still to be sent. */
-static bool measured_over(const struct spd_flows *f)
+/* Whether everything that has an end is sent: noise goes on for the others, and
+ * alone until its own end. */
+static bool sending_over(const struct spd_flows *f)
 {
-    for (size_t i = 0; i < f->spec.n_flows; i++)
-        if (!f->flow[i].over && f->flow[i].spec->info.n_packets > 0)
+    bool only_noise = true;
+
+    for (size_t i = 0; i < f->spec.n_flows; i++) {
+        only_noise = only_noise && f->flow[i].spec->kind == SPD_FLOW_NOISE;
+        if (!f->flow[i].over && f->flow[i].spec->kind != SPD_FLOW_NOISE)
             return false;
-    return true;
+    }
+    return !only_noise;
 }
 
 static struct spd_flow *earliest(struct spd_flows *f)
@@ -153,8 +160,11 @@ static void send_packet(struct spd_flows *f, struct spd_flow *flow)
         not_sent(flow, flow->next_seq);
     } else {
         request.timestamp = spd_ntptime_from_wall(leaves);
-        spd_padding_set_length(unit->data, n_bytes);
-        (void)spd_stamp_write_request(unit->data, unit->capacity, &request);
+        if (flow->spec->kind != SPD_FLOW_NOISE) {
+            /* Noise stays as it was filled. */
+            spd_padding_set_length(unit->data, n_bytes);
+            (void)spd_stamp_write_request(unit->data, unit->capacity, &request);
+        }
         unit->tag = flow->next_seq;
         unit->op.kind = SPD_FLOW_OP_SEND;
         if (spd_udp_queue_send(flow->udp, &unit->op, unit->data, n_bytes, NULL) == SPD_ERR_OK) {
@@ -217,8 +227,14 @@ static void show_progress(struct spd_flows *f)
     uint32_t permille;
 
     for (size_t i = 0; i < f->spec.n_flows; i++) {
-        wanted += f->flow[i].spec->info.n_packets;
-        sent += f->flow[i].spec->info.n_packets ? f->flow[i].next_seq : 0;
+        const struct spd_flow_spec *spec = f->flow[i].spec;
+
+        wanted += spec->info.n_packets;
+        sent += spec->info.n_packets ? f->flow[i].next_seq : 0;
+        if (f->spec.n_flows == 1 && spec->ends_ns > 0) {
+            wanted = (uint64_t)(spec->ends_ns / SPD_NS_PER_US);
+            sent = (uint64_t)(f->flow[i].due_ns / SPD_NS_PER_US);
+        }
     }
     permille = wanted ? (uint32_t)(sent * 1000 / wanted) : 0;
     if (permille / 10 == f->progress_permille / 10)
@@ -298,7 +314,7 @@ static void on_run(struct spd_flows *f, spd_ns max_wait_ns)
     struct spd_flow *flow = earliest(f);
     spd_ns left_ns;
 
-    if (f->cancelled || measured_over(f) || !flow) {
+    if (f->cancelled || sending_over(f) || !flow) {
         f->record.duration_ns = elapsed_ns(f);
         f->active_ns = steady_ns(f);
         f->state = STATE_AWAIT;
@@ -335,9 +351,8 @@ static void on_await(struct spd_flows *f, spd_ns max_wait_ns)
 
         spd_flows_collect_stamps(f);
         spd_clock_correlate(&ended);
-        f->record.clock_step_ns =
-            spd_wall_diff_ns(ended.wall, f->started.wall) -
-            spd_ticks_diff_ns(ended.ticks, f->started.ticks, f->counter_hz);
+        f->record.clock_step_ns = spd_wall_diff_ns(ended.wall, f->started.wall) -
+                                  spd_ticks_diff_ns(ended.ticks, f->started.ticks, f->counter_hz);
         f->state = STATE_CLOSE;
         return;
     }

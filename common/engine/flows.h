@@ -23,6 +23,7 @@ struct spd_flow_spec {
     enum spd_flow_kind kind;
     struct spd_schedule_spec schedule;
     spd_ns starts_ns;           /* after the start of the test */
+    spd_ns ends_ns;             /* noise: no packet is due later; 0 for ever */
 };
 
 struct spd_flows_spec {

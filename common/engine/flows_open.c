@@ -22,12 +22,13 @@
 static enum spd_err check_flow(const struct spd_flow_spec *flow, struct spd_diag *diag)
 {
     const struct spd_schedule_spec *s = &flow->schedule;
-    size_t least = spd_addr_header_bytes(&flow->info.target) + SPD_STAMP_BYTES;
+    size_t least = spd_addr_header_bytes(&flow->info.target) +
+                   (flow->kind == SPD_FLOW_NOISE ? 0 : SPD_STAMP_BYTES);
 
     if (s->sizes.n == 0 || spd_size_mix_min(&s->sizes) < least)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0,
-                            "flow %s: an IP packet that carries a probe has at least %zu bytes",
-                            flow->info.name, least);
+                            "flow %s: its IP packets have at least %zu bytes", flow->info.name,
+                            least);
     if (s->pacing == SPD_PACING_INTERVAL ? s->interval_ns < 1 : s->rate_bps < 1)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0, "flow %s: has no rate and no interval",
                             flow->info.name);
@@ -45,8 +46,8 @@ static enum spd_err take_flow_memory(struct spd_flow *flow, struct spd_diag *dia
 {
     size_t n = flow->spec->info.n_packets;
     unsigned n_units = SPD_FLOW_SEND_UNITS + SPD_FLOW_RECEIVES;
-    enum spd_err err = spd_packet_heap_create(
-        n_units, spd_size_mix_max(&flow->schedule.spec.sizes), &flow->heap, diag);
+    enum spd_err err = spd_packet_heap_create(n_units, spd_size_mix_max(&flow->schedule.spec.sizes),
+                                              &flow->heap, diag);
 
     if (err || flow->spec->kind == SPD_FLOW_NOISE)
         return err;
@@ -56,8 +57,8 @@ static enum spd_err take_flow_memory(struct spd_flow *flow, struct spd_diag *dia
     flow->sent_ns = calloc(n, sizeof(*flow->sent_ns));
     flow->index_of = calloc(n, sizeof(*flow->index_of));
     flow->returned = calloc(n, sizeof(*flow->returned));
-    if (!flow->packets || !flow->states || !flow->sched_ns || !flow->sent_ns ||
-        !flow->index_of || !flow->returned)
+    if (!flow->packets || !flow->states || !flow->sched_ns || !flow->sent_ns || !flow->index_of ||
+        !flow->returned)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0,
                             "no memory for %zu packets of flow %s; ask for fewer", n,
                             flow->spec->info.name);
@@ -161,10 +162,13 @@ static void fill_units(struct spd_flows *f, struct spd_flow *flow)
         struct spd_unit *unit = spd_packet_heap_unit(flow->heap, k);
 
         spd_padding_fill(unit->data, unit->capacity, &state);
+        /* An Error Estimate of 0 is corrupt (RFC 4656 section 4.1.2): a reflector
+         * that is hit by noise does not answer. */
+        if (flow->spec->kind == SPD_FLOW_NOISE)
+            unit->data[12] = unit->data[13] = 0;
     }
     for (unsigned k = 0; k < SPD_FLOW_RECEIVES; k++)
-        spd_flow_queue_receive(f, flow,
-                               spd_packet_heap_unit(flow->heap, SPD_FLOW_SEND_UNITS + k));
+        spd_flow_queue_receive(f, flow, spd_packet_heap_unit(flow->heap, SPD_FLOW_SEND_UNITS + k));
 }
 
 /* The environment is that of the first flow: all are opened alike. */

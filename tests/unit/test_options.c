@@ -31,7 +31,7 @@ static enum spd_err parse(unsigned command, const char *const *arguments, struct
         argv[argc++] = (char *)(uintptr_t)*arguments;
     }
     *diag = (struct spd_diag){ 0 };
-    return spd_options_parse(command, operand_of(command), argc, argv, out, diag);
+    return spd_options_parse(command, operand_of(command), false, argc, argv, out, diag);
 }
 
 #define PARSE(command, settings, diag, ...)                                                        \
@@ -414,7 +414,7 @@ static void arguments_may_stand_in_any_order(void **state)
             argv[argc] = (char *)(uintptr_t)row->arguments[argc];
             argc++;
         }
-        err = spd_options_parse(row->command, operand_of(row->command), argc, argv, &s, &diag);
+        err = spd_options_parse(row->command, operand_of(row->command), false, argc, argv, &s, &diag);
         if (row->expected != SPD_ERR_OK)
             check_refused(row->name, err, row->expected, &diag, row->says);
         else
