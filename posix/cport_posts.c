@@ -116,6 +116,8 @@ void spd_cport_kick(struct spd_cport *port)
     }
 }
 
+/* On single-owner ports the wait in the ring ends when the ring has read the
+ * eventfd; on shared ones the leader reads it itself. */
 void spd_cport_arm_wake(struct spd_cport *port)
 {
     if (port->wake_armed) {

@@ -10,6 +10,7 @@
 #include "posix/cport_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -139,31 +140,40 @@ static void follow(struct spd_cport *port, int64_t deadline_ns)
     (void)pthread_cond_destroy(&self.condition);
 }
 
+/* Until there is a completion in the ring, the eventfd was written or the time
+ * has passed. Not io_uring_enter: that sleeps when another thread, which hands
+ * sends over meanwhile, takes the completion that was to end the sleep. Both
+ * descriptors stay readable until somebody has seen to them. Not held. */
+static int sleep_in_kernel(const struct spd_cport *port, int64_t timeout_ns)
+{
+    struct pollfd readable[2] = { { .fd = port->ring.uring.ring_fd, .events = POLLIN },
+                                  { .fd = port->wake_fd, .events = POLLIN } };
+    const struct timespec limit = { timeout_ns / SPD_NS_PER_S, timeout_ns % SPD_NS_PER_S };
+
+    return ppoll(readable, 2, timeout_ns == SPD_NS_FOREVER ? NULL : &limit, NULL) < 0 ? errno : 0;
+}
+
 /* Sleep in the kernel, as the only one. */
 static void lead(struct spd_cport *port, int64_t timeout_ns)
 {
-    spd_cport_arm_wake(port);
-    if (spd_ring_n_unsubmitted(&port->ring) > 0) {
-        spd_cport_enter(port, false);
-    }
-    if (port->os_errno != 0) {
-        return;
-    }
     port->has_leader = true;
     atomic_store(&port->sleeping, true);
     /* What came up since the caller looked must not be slept over. */
-    if ((at_limit(port) || !has_work(port)) && !atomic_load(&port->closed) &&
-        spd_ring_n_ready(&port->ring) == 0) {
+    if ((at_limit(port) || !has_work(port)) && !atomic_load(&port->closed)) {
         (void)pthread_mutex_unlock(&port->lock);
-        int os_errno = spd_ring_wait(&port->ring, false, timeout_ns);
+        int os_errno = sleep_in_kernel(port, timeout_ns);
 
         (void)pthread_mutex_lock(&port->lock);
-        if (os_errno != 0 && os_errno != ETIME && os_errno != EINTR && os_errno != EAGAIN &&
-            os_errno != EBUSY) {
+        if (os_errno != 0 && os_errno != EINTR) {
             port->os_errno = os_errno;
         }
     }
-    atomic_store(&port->sleeping, false);
+    if (!atomic_exchange(&port->sleeping, false)) {
+        uint64_t value;
+
+        /* Kicks are made held, so the eventfd has been written. */
+        (void)!read(port->wake_fd, &value, sizeof value);
+    }
     port->has_leader = false;
     spd_cport_reap(port);
 }
