@@ -148,8 +148,8 @@ void spd_log_write_preamble(uint8_t out[SPD_LOG_PREAMBLE_BYTES]);
 
 #define SPD_LOG_HEADER_MAX_BYTES      (2048 + SPD_FLOWS_MAX * 320)
 #define SPD_LOG_CLOCK_BYTES           36
-#define SPD_LOG_ENVIRONMENT_MAX_BYTES (2 + SPD_ENV_COUNT * 320)
-#define SPD_LOG_END_MAX_BYTES         (512 + SPD_FLOWS_MAX * 136)
+#define SPD_LOG_ENVIRONMENT_MAX_BYTES (2 + SPD_ENV_COUNT * 360)
+#define SPD_LOG_END_MAX_BYTES         (640 + SPD_FLOWS_MAX * 136)
 size_t spd_log_write_header(uint8_t *body, const struct spd_log_header *header);
 size_t spd_log_write_clock(uint8_t *body, const struct spd_log_clock *clock);
 size_t spd_log_write_environment(uint8_t *body, const struct spd_environment *environment);

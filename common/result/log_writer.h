@@ -26,8 +26,8 @@ struct spd_log_writer;
 enum spd_err spd_log_writer_create(const char *path, const struct spd_log_header *header,
                                    struct spd_log_writer **out, struct spd_diag *diag);
 
-/* Errors: IO with a diag the first time and each time after success; the text
- * names the file, the reason and the remedy. */
+/* Takes the records. Errors, when something had to be written and could not be:
+ * IO, with a diag that names the file, the reason and the remedy. */
 enum spd_err spd_log_writer_append(struct spd_log_writer *writer,
                                    const struct spd_flow_packet *packets, size_t n,
                                    struct spd_diag *diag);
@@ -43,8 +43,9 @@ enum spd_err spd_log_writer_environment(struct spd_log_writer *writer,
                                         const struct spd_environment *environment,
                                         struct spd_diag *diag);
 
-/* Write the end chunk and sync. n_records and n_records_lost of *end are filled
- * in here. Nothing may be appended afterwards. */
+/* Write what is left and the end chunk, and sync. n_records and n_records_lost
+ * are filled in here, whatever *end says. Nothing may be written afterwards.
+ * Errors: IO; what was written stays readable. */
 enum spd_err spd_log_writer_end(struct spd_log_writer *writer, const struct spd_log_end *end,
                                 struct spd_diag *diag);
 
