@@ -153,6 +153,20 @@ static int sleep_in_kernel(const struct spd_cport *port, int64_t timeout_ns)
     return ppoll(readable, 2, timeout_ns == SPD_NS_FOREVER ? NULL : &limit, NULL) < 0 ? errno : 0;
 }
 
+/* Kicks are made held, so the eventfd has been written: this does not block. */
+static void take_kick(struct spd_cport *port)
+{
+    uint64_t value;
+    ssize_t n;
+
+    do {
+        n = read(port->wake_fd, &value, sizeof value);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        port->os_errno = errno; /* it would end every sleep from now on */
+    }
+}
+
 /* Sleep in the kernel, as the only one. */
 static void lead(struct spd_cport *port, int64_t timeout_ns)
 {
@@ -169,10 +183,7 @@ static void lead(struct spd_cport *port, int64_t timeout_ns)
         }
     }
     if (!atomic_exchange(&port->sleeping, false)) {
-        uint64_t value;
-
-        /* Kicks are made held, so the eventfd has been written. */
-        (void)!read(port->wake_fd, &value, sizeof value);
+        take_kick(port);
     }
     port->has_leader = false;
     spd_cport_reap(port);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -75,6 +76,9 @@ WRAP(ssize_t, recv, (int fd, void *data, size_t n, int flags), (fd, data, n, fla
      WAYS(ONCE(ENOBUFS), ONCE(EINTR)))
 WRAP(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t),
      (fd, m, n, flags, t), -1, WAYS(ONCE(ENOMEM), ONCE(EINTR), ONCE(EAGAIN)))
+WRAP(int, ppoll,
+     (struct pollfd * fds, nfds_t n, const struct timespec *limit, const sigset_t *signals),
+     (fds, n, limit, signals), -1, WAYS(ENOMEM, ONCE(EINTR)))
 WRAP(ssize_t, read, (int fd, void *data, size_t n), (fd, data, n), -1, WAYS(EIO, ONCE(EINTR)))
 WRAP(ssize_t, write, (int fd, const void *data, size_t n), (fd, data, n), -1, WAYS(ONCE(EINTR)))
 
