@@ -116,6 +116,7 @@ struct sim_host_config {
     bool deny_sched_stamps;
     bool deny_sent_stamps;
     bool deny_receive_stamps;
+    bool deny_receive_details; /* TTL, traffic class and destination of what arrives */
     struct sim_list lose_sched_stamps;
     struct sim_list lose_sent_stamps;
     struct sim_list lose_receive_stamps;

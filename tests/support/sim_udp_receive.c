@@ -23,7 +23,7 @@ static void fill_meta(const struct spd_udp *udp, const struct sim_datagram *data
         .stamp_source = SPD_STAMP_NONE,
         .truncated = truncated,
     };
-    if (udp->config.want_receive_details) {
+    if (udp->config.want_receive_details && !sim_host(udp->host)->config.deny_receive_details) {
         meta->to = datagram->to;
         meta->interface_index =
             spd_addr_is_loopback(&datagram->to) ? INTERFACE_LOOPBACK : INTERFACE_SIM0;
