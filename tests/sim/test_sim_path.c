@@ -177,6 +177,24 @@ static void ttl_and_traffic_class_are_those_that_arrived(void **state)
     sim_burst_destroy(&b);
 }
 
+static void details_that_the_systems_do_not_tell_are_unknown(void **state)
+{
+    struct sim_burst_scenario s = { .dscp = 46,
+                                    .sender.deny_receive_details = true,
+                                    .reflector.deny_receive_details = true };
+    struct sim_burst b;
+
+    (void)state;
+    sim_burst_run(&b, &s);
+    assert_int_equal(b.summary.loss.n_received, 20);
+    for (size_t i = 0; i < b.record->n_packets; i++) {
+        assert_int_equal(b.record->packets[i].ttl_forward, 255);
+        assert_int_equal(b.record->packets[i].ttl_reverse, 0);
+        assert_false(b.record->packets[i].tclass_reverse_known);
+    }
+    sim_burst_destroy(&b);
+}
+
 static void packets_leave_with_the_size_and_the_mark_that_were_asked_for(void **state)
 {
     struct sim_burst_scenario s = { .size_bytes = 700, .n_packets = 33 };
@@ -225,6 +243,7 @@ int main(void)
         cmocka_unit_test(constant_jitter_shows_in_its_own_direction),
         cmocka_unit_test(time_in_the_reflector_is_not_in_the_round_trip),
         cmocka_unit_test(ttl_and_traffic_class_are_those_that_arrived),
+        cmocka_unit_test(details_that_the_systems_do_not_tell_are_unknown),
         cmocka_unit_test(packets_leave_with_the_size_and_the_mark_that_were_asked_for),
         cmocka_unit_test(bursts_keep_their_distance),
     };
