@@ -4,14 +4,14 @@
  * the truth about each direction too, but for the few microseconds between
  * their taps and the kernel's stamps.
  *
- * The computer is not always ours alone: a measurement may be made up to three
+ * The computer is not always ours alone: a measurement may be made up to five
  * times, and each time is shown.
  */
 #include "tests/net/net.h"
 
 #include <math.h>
 
-enum { ATTEMPTS = 3, MEDIAN_LIMIT_NS = 6000, P99_LIMIT_NS = 10000 };
+enum { ATTEMPTS = 5, MEDIAN_LIMIT_NS = 6000, P99_LIMIT_NS = 10000, SENT_BACK_P99_LIMIT_NS = 5000 };
 
 static const struct net_how in_far = { .host = NET_FAR };
 static const struct net_how in_near = { .host = NET_NEAR };
@@ -134,7 +134,7 @@ static void measure(unsigned n_packets, unsigned n_bursts, const char *gap, stru
 }
 
 /* Shows how far off they are, with their sign and without. */
-static bool within(const char *what, const double *deviations, size_t n)
+static bool within(const char *what, const double *deviations, size_t n, double p99_limit_ns)
 {
     double *sample = net_alloc(n * sizeof(*sample)), middle, median, p99;
 
@@ -146,7 +146,16 @@ static bool within(const char *what, const double *deviations, size_t n)
     p99 = net_quantile(sample, n, 0.99);
     print_message("  %-26s signed median %+6.2f us; off by %5.2f us (median), %6.2f us (p99)\n",
                   what, middle / 1e3, median / 1e3, p99 / 1e3);
-    return median <= MEDIAN_LIMIT_NS && p99 <= P99_LIMIT_NS;
+    return median <= MEDIAN_LIMIT_NS && p99 <= p99_limit_ns;
+}
+
+static bool all_within(const struct deviations *d, double sent_back_p99_limit_ns)
+{
+    bool holds = within("round trip", d->round_trip, d->n, P99_LIMIT_NS);
+
+    holds = within("forward variation", d->forward, d->n, P99_LIMIT_NS) && holds;
+    holds = within("reverse variation", d->reverse, d->n, P99_LIMIT_NS) && holds;
+    return within("reflector's send stamp", d->sent_back, d->n, sent_back_p99_limit_ns) && holds;
 }
 
 static void single_packets_agree_with_captures_at_both_ends(void **state)
@@ -159,19 +168,15 @@ static void single_packets_agree_with_captures_at_both_ends(void **state)
 
         print_message("1000 packets, one at a time:\n");
         measure(1, 1000, "1ms", &d);
-        holds = within("round trip", d.round_trip, d.n);
-        holds = within("forward variation", d.forward, d.n) && holds;
-        holds = within("reverse variation", d.reverse, d.n) && holds;
-        within("reflector's send stamp", d.sent_back, d.n);
+        holds = all_within(&d, P99_LIMIT_NS);
         net_end(NULL);
     }
     assert_true(holds);
 }
 
-/* A batch of replies leaves over time, and each carries the moment at which it
- * was foretold to leave: how well, is shown. What does not depend on that
- * stamp is held to the same limits as single packets. */
-static void packets_in_bursts_agree_forward_and_the_send_stamp_error_is_known(void **state)
+/* In bursts the weak point is the send time in a reply: it is written before
+ * the reply leaves. */
+static void packets_in_bursts_agree_with_captures_at_both_ends(void **state)
 {
     bool holds = false;
 
@@ -181,10 +186,7 @@ static void packets_in_bursts_agree_forward_and_the_send_stamp_error_is_known(vo
 
         print_message("20 bursts of 100 packets:\n");
         measure(100, 20, "20ms", &d);
-        holds = within("forward variation", d.forward, d.n);
-        within("reverse variation", d.reverse, d.n);
-        within("round trip", d.round_trip, d.n);
-        within("reflector's send stamp", d.sent_back, d.n);
+        holds = all_within(&d, SENT_BACK_P99_LIMIT_NS);
         net_end(NULL);
     }
     assert_true(holds);
@@ -194,8 +196,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(single_packets_agree_with_captures_at_both_ends, net_end),
-        cmocka_unit_test_teardown(packets_in_bursts_agree_forward_and_the_send_stamp_error_is_known,
-                                  net_end),
+        cmocka_unit_test_teardown(packets_in_bursts_agree_with_captures_at_both_ends, net_end),
     };
 
     net_use(argc - 1, argv + 1);
