@@ -55,6 +55,7 @@ struct spd_session {
     atomic_bool granted; /* set by other threads, who then post to wake this one */
     atomic_bool cancel_wanted;
     bool cancelled; /* as of the step that runs */
+    bool woken;     /* the post of the grant was fetched: it must not come in the hot section */
     uint32_t burst_index; /* of the burst in hand */
     uint32_t attempt;
     uint64_t activity_seen;
@@ -155,7 +156,8 @@ static void give_out(struct spd_session *s, const struct spd_completion *events,
         case KEY_DISPATCH:
             spd_dispatch_on_completion(s->dispatch, &events[i], dequeued);
             break;
-        default: /* KEY_CONTROL: it has woken us */
+        default: /* KEY_CONTROL */
+            s->woken = true;
             break;
         }
 }
@@ -204,9 +206,11 @@ static void on_open(struct spd_session *s, spd_ns now_ns)
         go(s, STATE_WANT_TURN, now_ns);
 }
 
-static void on_want_turn(struct spd_session *s)
+static void on_want_turn(struct spd_session *s, spd_ns now_ns)
 {
     atomic_store(&s->granted, false);
+    s->woken = false;
+    s->active_ns = now_ns;
     go(s, STATE_AWAIT_TURN, SPD_NS_MAX);
     s->notify(s->context, SPD_SESSION_TURN_WANTED, s->burst_index);
 }
@@ -219,7 +223,7 @@ static void end_turn(struct spd_session *s)
 /* The burst is queued only when its turn has come: the port commits what is
  * pending before it waits, so a burst queued before the wait for the turn would
  * leave then, outside of its time slice. */
-static void on_await_turn(struct spd_session *s)
+static void on_await_turn(struct spd_session *s, spd_ns now_ns)
 {
     enum spd_err err;
 
@@ -228,7 +232,7 @@ static void on_await_turn(struct spd_session *s)
         give_up(s);
         return;
     }
-    if (!atomic_load(&s->granted))
+    if (!atomic_load(&s->granted) || (!s->woken && now_ns - s->active_ns < CONTROL_POLL_NS))
         return;
     err = spd_dispatch_prepare(s->dispatch, s->burst_index, s->attempt);
     if (err) {
@@ -403,10 +407,10 @@ static void advance(struct spd_session *s, spd_ns now_ns)
         on_open(s, now_ns);
         break;
     case STATE_WANT_TURN:
-        on_want_turn(s);
+        on_want_turn(s, now_ns);
         break;
     case STATE_AWAIT_TURN:
-        on_await_turn(s);
+        on_await_turn(s, now_ns);
         break;
     case STATE_COLLECT:
         on_collect(s, now_ns);
