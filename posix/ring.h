@@ -3,7 +3,7 @@
  * headers do not know yet. Private to posix/.
  *
  * A ring belongs to whoever may submit: the owner of a single-owner port, or
- * the holder of the lock of a shared one. Only ring_wait may run beside it.
+ * the holder of the lock of a shared one.
  */
 #ifndef SPD_POSIX_RING_H
 #define SPD_POSIX_RING_H

@@ -1,7 +1,8 @@
 /*
  * UDP sockets on a completion port: open, close, cancel, facts. Sends are in
- * udp_send.c, receives in udp_receive.c, stamps in udp_stamps.c, the error
- * queue in udp_error.c. Open and close allocate; the rest does not.
+ * udp_send.c and udp_send_flush.c, receives in udp_receive.c, stamps in
+ * udp_stamps.c, the error queue in udp_error.c. Open and close allocate; the
+ * rest does not.
  */
 #include "posix/udp_private.h"
 
@@ -53,7 +54,7 @@ static void free_fixed_slot(struct spd_udp *udp)
 
 static void free_udp(struct spd_udp *udp)
 {
-    spd_udp_receives_free(udp);
+    spd_udp_buffers_free(udp);
     spd_udp_stamps_free(udp);
     spd_udp_errors_free(udp);
     free_fixed_slot(udp);
@@ -76,7 +77,7 @@ static enum spd_err attach(struct spd_udp *udp)
     enum spd_err err = spd_udp_stamps_init(udp);
 
     if (err == SPD_ERR_OK) {
-        err = spd_udp_receives_init(udp);
+        err = spd_udp_buffers_init(udp);
     }
     if (err == SPD_ERR_OK) {
         err = spd_udp_errors_init(udp);

@@ -129,16 +129,29 @@ socklen_t spd_udp_sockaddr(const struct spd_udp *udp, const struct spd_addr *add
 /* And back: mapped becomes IPv4. Pure. */
 void spd_udp_unmap(struct spd_addr *addr);
 
-/* udp_send.c */
-void spd_udp_sends_flush(struct spd_udp *udp, size_t *n_handed);
+/* udp_send.c. measure asks the kernel how much of the send buffer is in use;
+ * write puts one send into the ring, false when that has no room. */
+void spd_udp_sends_measure(struct spd_udp *udp);
+bool spd_udp_sends_write(struct spd_udp *udp, struct spd_op *op);
 void spd_udp_sends_rewind(struct spd_udp *udp);
+void spd_udp_want_senders(struct spd_udp *udp);
+/* udp_send_flush.c */
+void spd_udp_sends_flush(struct spd_udp *udp, size_t *n_handed);
 void spd_udp_sends_writable(struct spd_udp *udp, int result);
 void spd_udp_send_failed(struct spd_op *op, int os_errno);
-void spd_udp_want_senders(struct spd_udp *udp);
+
+/* udp_buffers.c. A buffer holds, in both ways of receiving:
+ * io_uring_recvmsg_out, the name, control data, payload. */
+enum spd_err spd_udp_buffers_init(struct spd_udp *udp);
+void spd_udp_buffers_free(struct spd_udp *udp);
+void spd_udp_buffers_give_back(struct spd_udp_receives *receives, unsigned index);
+static inline unsigned char *spd_udp_buffer_at(const struct spd_udp_receives *receives,
+                                               unsigned index)
+{
+    return receives->buffers + (size_t)index * receives->buffer_bytes;
+}
 
 /* udp_receive.c */
-enum spd_err spd_udp_receives_init(struct spd_udp *udp);
-void spd_udp_receives_free(struct spd_udp *udp);
 void spd_udp_receives_attend(struct spd_udp *udp);
 void spd_udp_receives_completed(struct spd_udp *udp, int result, unsigned flags);
 void spd_udp_receives_readable(struct spd_udp *udp, int result);
