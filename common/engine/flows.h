@@ -27,7 +27,7 @@ struct spd_flow_spec {
 };
 
 struct spd_flows_spec {
-    struct spd_flow_spec flows[SPD_FLOWS_MAX];
+    struct spd_flow_spec flows[SPD_FLOWS_MAX]; /* noise last */
     size_t n_flows;
     char interface_name[64];
     struct spd_addr source;     /* family NONE: the system chooses */
@@ -71,6 +71,9 @@ struct spd_flows_record {
                                    steps and slewing of this host's clock together */
     uint64_t seed;
 };
+
+/* The SSID that flow i of a test will have. */
+uint16_t spd_flows_ssid(const struct spd_flows_spec *spec, size_t i);
 
 struct spd_flows;
 

@@ -65,17 +65,23 @@ static enum spd_err take_flow_memory(struct spd_flow *flow, struct spd_diag *dia
     return SPD_ERR_OK;
 }
 
+uint16_t spd_flows_ssid(const struct spd_flows_spec *spec, size_t i)
+{
+    uint16_t ssid = (uint16_t)(spec->seed + i * 4099);
+
+    return ssid ? ssid : 1;
+}
+
 static enum spd_err prepare_flow(struct spd_flows *f, size_t i, struct spd_diag *diag)
 {
     struct spd_flow *flow = &f->flow[i];
     enum spd_err err = check_flow(&f->spec.flows[i], diag);
-    uint16_t ssid = (uint16_t)((f->spec.seed >> (i % 4 * 16)) + i);
 
     if (err)
         return err;
     flow->spec = &f->spec.flows[i];
     flow->counts = &f->record.counts[i];
-    flow->ssid = ssid ? ssid : 1;
+    flow->ssid = spd_flows_ssid(&f->spec, i);
     flow->header_bytes = spd_addr_header_bytes(&flow->spec->info.target);
     spd_schedule_init(&flow->schedule, &flow->spec->schedule);
     err = take_flow_memory(flow, diag);
