@@ -1,7 +1,5 @@
 /*
- * What must not be called in the hot section on Windows. Functions of the
- * system are called through pointers, the import table's, so the pointers are
- * wrapped.
+ * What must not be called in the hot section on Windows.
  */
 #include <windows.h>
 
@@ -20,15 +18,18 @@ void hot_guard_mark(int mark)
     (void)mark;
 }
 
+/* Both ways to it: by the import table, and by the jump that the linker adds
+ * where the header does not say that the function is imported. */
 #define GUARD_IMPORT(type, name, parameters, arguments)                                            \
     extern type(WINAPI *__real___imp_##name) parameters;                                           \
-    static type WINAPI guarded_##name parameters                                                   \
+    extern type(WINAPI *__wrap___imp_##name) parameters;                                           \
+    type WINAPI __wrap_##name parameters;                                                          \
+    type WINAPI __wrap_##name parameters                                                           \
     {                                                                                              \
         hot_guard_note(#name);                                                                     \
         return __real___imp_##name arguments;                                                      \
     }                                                                                              \
-    extern type(WINAPI *__wrap___imp_##name) parameters;                                           \
-    type(WINAPI *__wrap___imp_##name) parameters = guarded_##name;
+    type(WINAPI *__wrap___imp_##name) parameters = __wrap_##name;
 
 /* Locks. */
 GUARD_IMPORT(void, EnterCriticalSection, (LPCRITICAL_SECTION section), (section))
