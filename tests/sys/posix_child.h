@@ -27,8 +27,8 @@ void child_run_to_death(void (*body)(void), int signal_number);
 /* In a child: become the user and group 65534 without any capability. Skips
  * the child when it is somebody else's process already and cannot. */
 void child_become_nobody(void);
-/* AddressSanitizer makes mlock succeed and do nothing. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Sanitizers make mlock succeed and do nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MLOCK_IS_REAL 0
 #else
 #define MLOCK_IS_REAL 1

@@ -38,7 +38,7 @@ static size_t lock(size_t n_bytes, struct spd_diag *diag)
     void *memory = NULL;
 
     if (!MLOCK_IS_REAL) {
-        child_skip("AddressSanitizer makes mlock do nothing");
+        child_skip("a sanitizer makes mlock do nothing");
     }
     memset(diag, 0, sizeof *diag);
     CHILD_CHECK(spd_pagemem_alloc(n_bytes, &memory, &locked_bytes, diag) == SPD_ERR_OK);
