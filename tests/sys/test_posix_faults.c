@@ -307,6 +307,10 @@ TORTURE(exchange_refused, 10, a_refused_exchange_survives_every_fault)
 
 int main(void)
 {
+#if defined(__SANITIZE_THREAD__)
+    printf("skipped: the thread sanitizer keeps threads and descriptors of its own\n");
+    return 77;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(page_memory_survives_every_fault),
         cmocka_unit_test(threads_survive_every_fault),
