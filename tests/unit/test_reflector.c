@@ -51,7 +51,7 @@ static void reflect(void *argument)
         continue;
 }
 
-static void open_client(struct stage *stage, const struct spd_addr *local)
+static void open_client(struct stage *stage, const struct spd_addr *local, unsigned host)
 {
     const struct spd_cport_config port = { .single_owner = true };
     const struct spd_udp_config config = { .local = *local,
@@ -61,15 +61,15 @@ static void open_client(struct stage *stage, const struct spd_addr *local)
                                            .want_receive_details = true };
     struct spd_diag diag;
 
-    sim_set_current_host(CLIENT);
+    sim_set_current_host(host);
     assert_int_equal(spd_cport_create(&port, &stage->client_port, &diag), SPD_ERR_OK);
     assert_int_equal(spd_udp_open(stage->client_port, 1, &config, &stage->client, &diag),
                      SPD_ERR_OK);
     spd_op_init(&stage->receive);
 }
 
-static void stage_set(struct stage *stage, const struct spd_reflector_config *config,
-                      const struct spd_addr *client)
+static void stage_set_with(struct stage *stage, const struct spd_reflector_config *config,
+                           const struct spd_addr *client, unsigned client_host)
 {
     const struct spd_cport_config port = { .single_owner = true };
     struct spd_diag diag = { 0 };
@@ -80,7 +80,13 @@ static void stage_set(struct stage *stage, const struct spd_reflector_config *co
     if (spd_reflector_create(stage->reflector_port, 1, config, &stage->reflector, &diag))
         fail_msg("no reflector: %s", diag.text);
     sim_add_actor(REFLECTOR, 0, reflect, stage);
-    open_client(stage, client);
+    open_client(stage, client, client_host);
+}
+
+static void stage_set(struct stage *stage, const struct spd_reflector_config *config,
+                      const struct spd_addr *client)
+{
+    stage_set_with(stage, config, client, CLIENT);
 }
 
 static void close_client(struct stage *stage)
@@ -529,6 +535,8 @@ static void replies_are_marked_as_the_policy_says(void **state)
 
 /* ---- addresses ---- */
 
+/* A host has many loopback addresses: of all that it has, the one that was asked
+ * is the one that answers. */
 static void replies_come_from_the_address_that_was_asked(void **state)
 {
     struct spd_addr listens[] = {
@@ -538,18 +546,20 @@ static void replies_come_from_the_address_that_was_asked(void **state)
     };
     const struct {
         const char *name;
-        struct spd_addr to;
+        struct spd_addr to, client;
+        unsigned client_host;
     } rows[] = {
-        { "wildcard over IPv4", sim_addr4(REFLECTOR, 862) },
-        { "wildcard over IPv6", sim_addr6(REFLECTOR, 862) },
-        { "another port", sim_addr4(REFLECTOR, 8620) },
+        { "wildcard over IPv4", sim_addr4(REFLECTOR, 862), sim_addr4(CLIENT, CLIENT_PORT), CLIENT },
+        { "wildcard over IPv6", sim_addr6(REFLECTOR, 862), sim_addr6(CLIENT, CLIENT_PORT), CLIENT },
+        { "another port", sim_addr4(REFLECTOR, 8620), sim_addr4(CLIENT, CLIENT_PORT), CLIENT },
+        { "one loopback address asked by another",
+          { .family = SPD_FAMILY_IPV4, .bytes = { 127, 0, 0, 5 }, .port = 862 },
+          { .family = SPD_FAMILY_IPV4, .bytes = { 127, 0, 0, 1 }, .port = CLIENT_PORT },
+          REFLECTOR },
     };
 
     (void)state;
     for (size_t i = 0; i < N_ROWS(rows); i++) {
-        struct spd_addr client = rows[i].to.family == SPD_FAMILY_IPV4
-                                     ? sim_addr4(CLIENT, CLIENT_PORT)
-                                     : sim_addr6(CLIENT, CLIENT_PORT);
         struct spd_reflector_config config = { .listen = listens,
                                                .n_listen = N_ROWS(listens),
                                                .reply_dscp = SPD_REFLECTOR_REPLY_DSCP_COPY };
@@ -558,7 +568,7 @@ static void replies_come_from_the_address_that_was_asked(void **state)
         struct stage stage;
         uint8_t packet[44];
 
-        stage_set(&stage, &config, &client);
+        stage_set_with(&stage, &config, &rows[i].client, rows[i].client_host);
         for (size_t k = 0; k < N_ROWS(listens); k++) {
             spd_reflector_facts(stage.reflector, k, &facts);
             CHECK_ROW_INT(rows[i].name, facts.local.port, listens[k].port);
