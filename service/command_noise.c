@@ -13,6 +13,7 @@
 #include "service/listen.h"
 #include "service/noise_port.h"
 #include "service/progress.h"
+#include "service/shut_port.h"
 #include "service/test_kinds.h"
 
 #define KEY_CONSOLE 1
@@ -196,10 +197,7 @@ static int take_noise(const struct spd_settings *settings)
         write_sink(&s);
     spd_console_unwatch();
     spd_sink_destroy(s.sink);
-    if (port) {
-        spd_cport_close(port);
-        spd_cport_destroy(port);
-    }
+    spd_shut_port(port);
     return err ? spd_complain(&diag) : SPD_EXIT_OK;
 }
 

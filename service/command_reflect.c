@@ -10,6 +10,7 @@
 #include "service/commands.h"
 #include "service/listen.h"
 #include "service/reflector_counts.h"
+#include "service/shut_port.h"
 
 #define KEY_CONSOLE   1
 #define KEY_REFLECTOR 16
@@ -118,9 +119,6 @@ int spd_command_reflect(const struct spd_settings *settings)
     }
     spd_console_unwatch();
     spd_reflector_destroy(r.reflector);
-    if (r.port) {
-        spd_cport_close(r.port);
-        spd_cport_destroy(r.port);
-    }
+    spd_shut_port(r.port);
     return err ? spd_complain(&diag) : SPD_EXIT_OK;
 }

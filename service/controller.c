@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/assert.h"
+#include "service/shut_port.h"
 #include "service/test_handler.h"
 
 #define EVENTS_MAX 32
@@ -174,7 +175,6 @@ void spd_controller_destroy(struct spd_controller *c)
         ;
     for (size_t i = 0; i < c->n_tests; i++)
         spd_test_handler_destroy(c->tests[i].handler);
-    spd_cport_close(c->port);
-    spd_cport_destroy(c->port);
+    spd_shut_port(c->port);
     free(c);
 }
