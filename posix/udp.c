@@ -4,6 +4,8 @@
  * udp_stamps.c, the error queue in udp_error.c. Open and close allocate; the
  * rest does not.
  */
+#include "common/sys/udp.h"
+
 #include "posix/udp_private.h"
 
 #include <errno.h>
