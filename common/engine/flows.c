@@ -18,6 +18,7 @@
 
 #define EVENTS_MAX       64
 #define START_DELAY_NS   (10 * SPD_NS_PER_MS)
+#define START_DELAY_MAX_NS (86400 * SPD_NS_PER_S)
 #define COLLECT_EVERY_NS (5 * SPD_NS_PER_MS)
 
 enum state { STATE_START, STATE_RUN, STATE_AWAIT, STATE_CLOSE, STATE_FINISHED };
@@ -52,7 +53,7 @@ static void schedule_next(struct spd_flow *flow)
     uint32_t n = flow->spec->info.n_packets;
 
     if (n > 0 && flow->next_seq == n) {
-        flow->over = true;
+        spd_flow_terminate(flow, flow->due_ns);
         return;
     }
     spd_schedule_next(&flow->schedule, &flow->due_ns, &flow->next_size);
@@ -132,6 +133,7 @@ static void not_sent(struct spd_flow *flow, uint32_t seq)
     if (flow->packets) {
         flow->packets[seq].flags &= (uint8_t)~SPD_FLOW_SENT;
         flow->packets[seq].flags |= SPD_FLOW_NOT_SENT;
+        flow->states[seq] |= SPD_FLOW_PACKET_SETTLED;
     }
 }
 
@@ -162,7 +164,10 @@ static void send_packet(struct spd_flows *f, struct spd_flow *flow)
         request.timestamp = spd_ntptime_from_wall(leaves);
         if (flow->spec->kind != SPD_FLOW_NOISE) {
             /* Noise stays as it was filled. */
-            spd_padding_set_length(unit->data, n_bytes);
+            if (flow->spec->kind == SPD_FLOW_ONE_WAY)
+                spd_flow_fill_one_way(f, flow, unit, n_bytes);
+            else
+                spd_padding_set_length(unit->data, n_bytes);
             (void)spd_stamp_write_request(unit->data, unit->capacity, &request);
         }
         unit->tag = flow->next_seq;
@@ -184,8 +189,10 @@ static void send_packet(struct spd_flows *f, struct spd_flow *flow)
 static void on_sent(struct spd_flow *flow, const struct spd_unit *unit,
                     const struct spd_completion *c)
 {
-    if (c->err == SPD_ERR_CANCELLED)
+    if (c->err == SPD_ERR_CANCELLED || unit->tag == SPD_FLOW_TAG_TERMINATION)
         return;
+    if (flow->packets)
+        flow->states[unit->tag] |= SPD_FLOW_PACKET_SETTLED;
     if (c->err == SPD_ERR_OK) {
         if (flow->stamps)
             flow->index_of[flow->n_handed++] = unit->tag;
@@ -294,8 +301,19 @@ static void attend(struct spd_flows *f, spd_ns wait_ns)
     }
 }
 
+static spd_ns start_delay_ns(const struct spd_flows *f)
+{
+    spd_ns delay_ns = f->spec.start_wall_ns - f->started.wall.ns;
+
+    if (f->spec.start_wall_ns == 0 || delay_ns < START_DELAY_NS)
+        return START_DELAY_NS;
+    return delay_ns < START_DELAY_MAX_NS ? delay_ns : START_DELAY_MAX_NS;
+}
+
 static void on_start(struct spd_flows *f)
 {
+    spd_ns delay_ns;
+
     if (spd_flows_open(f, &f->record.outcome)) {
         f->state = STATE_CLOSE;
         return;
@@ -303,18 +321,24 @@ static void on_start(struct spd_flows *f)
     for (size_t i = 0; i < f->spec.n_flows; i++)
         schedule_next(&f->flow[i]);
     spd_clock_correlate(&f->started);
-    f->started.ticks.ticks += START_DELAY_NS * f->counter_hz / SPD_NS_PER_S;
-    f->started.wall.ns += START_DELAY_NS;
+    delay_ns = start_delay_ns(f);
+    f->started.ticks.ticks +=
+        (uint64_t)delay_ns / (uint64_t)SPD_NS_PER_S * f->counter_hz +
+        (uint64_t)delay_ns % (uint64_t)SPD_NS_PER_S * f->counter_hz / (uint64_t)SPD_NS_PER_S;
+    f->started.wall.ns += delay_ns;
     f->active_ns = f->collected_ns = steady_ns(f);
     f->state = STATE_RUN;
 }
 
 static void on_run(struct spd_flows *f, spd_ns max_wait_ns)
 {
-    struct spd_flow *flow = earliest(f);
+    struct spd_flow *flow;
     spd_ns left_ns;
 
-    if (f->cancelled || sending_over(f) || !flow) {
+    for (size_t i = 0; f->cancelled && i < f->spec.n_flows; i++)
+        spd_flow_terminate(&f->flow[i], elapsed_ns(f));
+    flow = earliest(f);
+    if (sending_over(f) || !flow) {
         f->record.duration_ns = elapsed_ns(f);
         f->active_ns = steady_ns(f);
         f->state = STATE_AWAIT;
@@ -329,15 +353,24 @@ static void on_run(struct spd_flows *f, spd_ns max_wait_ns)
     }
     while (left_ns > 0)
         left_ns = flow->due_ns - elapsed_ns(f);
-    send_packet(f, flow);
+    if (flow->terminating)
+        spd_flow_send_termination(f, flow);
+    else
+        send_packet(f, flow);
     attend(f, 0);
 }
 
+/* Whether nothing more is to be expected: replies, or stamps of one-way packets. */
 static bool all_returned(const struct spd_flows *f)
 {
-    for (size_t i = 0; i < f->spec.n_flows; i++)
-        if (f->flow[i].packets && f->flow[i].counts->n_returned < f->flow[i].counts->n_sent)
+    for (size_t i = 0; i < f->spec.n_flows; i++) {
+        const struct spd_flow *flow = &f->flow[i];
+
+        if (flow->spec->kind == SPD_FLOW_ONE_WAY
+                ? !spd_flow_one_way_is_settled(flow)
+                : flow->packets && !f->cancelled && flow->counts->n_returned < flow->counts->n_sent)
             return false;
+    }
     return true;
 }
 
@@ -346,7 +379,7 @@ static void on_await(struct spd_flows *f, spd_ns max_wait_ns)
     spd_ns left_ns = f->active_ns + f->spec.timeout_ns - steady_ns(f);
     spd_ns wait_ns = left_ns < COLLECT_EVERY_NS ? left_ns : COLLECT_EVERY_NS;
 
-    if (left_ns <= 0 || all_returned(f) || f->cancelled) {
+    if (left_ns <= 0 || all_returned(f)) {
         struct spd_clock_pair ended;
 
         spd_flows_collect_stamps(f);

@@ -5,8 +5,8 @@
  * port until shortly before a packet is due and spins on the counter for the
  * rest; replies are taken meanwhile.
  *
- * A flow is two-way (a STAMP reflector answers) or noise (to a sink; nothing is
- * kept of it but counts).
+ * A flow is two-way (a STAMP reflector answers), one-way (a receiver logs it) or
+ * noise (to a sink; nothing is kept of it but counts).
  */
 #ifndef SPD_ENGINE_FLOWS_H
 #define SPD_ENGINE_FLOWS_H
@@ -16,7 +16,7 @@
 #include "common/engine/schedule.h"
 #include "common/sys/cport.h"
 
-enum spd_flow_kind { SPD_FLOW_TWO_WAY, SPD_FLOW_NOISE };
+enum spd_flow_kind { SPD_FLOW_TWO_WAY, SPD_FLOW_NOISE, SPD_FLOW_ONE_WAY };
 
 struct spd_flow_spec {
     struct spd_flow_info info;  /* n_packets: of measured flows, 1.. */
@@ -24,6 +24,9 @@ struct spd_flow_spec {
     struct spd_schedule_spec schedule;
     spd_ns starts_ns;           /* after the start of the test */
     spd_ns ends_ns;             /* noise: no packet is due later; 0 for ever */
+    uint64_t session;           /* one-way: of the mark in packets with room for it; 0: no mark */
+    uint32_t n_termination;     /* one-way: packets that end the session, also when cancelled */
+    uint16_t source_port;       /* 0: the system chooses */
 };
 
 struct spd_flows_spec {
@@ -31,6 +34,8 @@ struct spd_flows_spec {
     size_t n_flows;
     char interface_name[64];
     struct spd_addr source;     /* family NONE: the system chooses */
+    int64_t start_wall_ns;      /* the test starts then; 0, or past: at once */
+    bool zero_padding;          /* of one-way packets: no random octets */
     spd_ns timeout_ns;          /* the test ends when nothing came for so long after the last send */
     spd_ns late_limit_ns;       /* later than its schedule by more: SPD_FLOW_LATE */
     bool kernel_stamps;
@@ -53,6 +58,9 @@ struct spd_flow_counts {
     spd_ns last_sent_ns;        /* start of the test */
     uint64_t n_dropped_local;   /* replies that this host's receive buffer dropped */
     bool ssid_returned;
+    uint32_t n_termination;     /* termination packets, in none of the counts above */
+    uint32_t n_unreachable;     /* ICMP errors that came back, and the last one */
+    enum spd_err unreachable;
 };
 
 /* The whole record of a test; see spd_flows_record. */

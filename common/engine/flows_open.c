@@ -12,7 +12,9 @@
 #include "common/sys/clock.h"
 #include "common/sys/sched.h"
 #include "common/wire/ntptime.h"
+#include "common/wire/owamp_test.h"
 #include "common/wire/padding.h"
+#include "common/wire/session_mark.h"
 #include "common/wire/stamp.h"
 
 #define RECEIVE_BUFFER_BYTES (8u << 20)
@@ -23,7 +25,9 @@ static enum spd_err check_flow(const struct spd_flow_spec *flow, struct spd_diag
 {
     const struct spd_schedule_spec *s = &flow->schedule;
     size_t least = spd_addr_header_bytes(&flow->info.target) +
-                   (flow->kind == SPD_FLOW_NOISE ? 0 : SPD_STAMP_BYTES);
+                   (flow->kind == SPD_FLOW_NOISE     ? 0
+                    : flow->kind == SPD_FLOW_ONE_WAY ? SPD_OWAMP_TEST_BYTES
+                                                     : SPD_STAMP_BYTES);
 
     if (s->sizes.n == 0 || spd_size_mix_min(&s->sizes) < least)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0,
@@ -37,7 +41,7 @@ static enum spd_err check_flow(const struct spd_flow_spec *flow, struct spd_diag
                             "flow %s: a bucket of %" PRIu32 " bytes never lets a packet of %u "
                             "bytes pass; make it deeper",
                             flow->info.name, s->bucket_bytes, spd_size_mix_max(&s->sizes));
-    if (flow->kind == SPD_FLOW_TWO_WAY && flow->info.n_packets == 0)
+    if (flow->kind != SPD_FLOW_NOISE && flow->info.n_packets == 0)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0, "flow %s: has no packets", flow->info.name);
     return SPD_ERR_OK;
 }
@@ -46,8 +50,10 @@ static enum spd_err take_flow_memory(struct spd_flow *flow, struct spd_diag *dia
 {
     size_t n = flow->spec->info.n_packets;
     unsigned n_units = SPD_FLOW_SEND_UNITS + SPD_FLOW_RECEIVES;
-    enum spd_err err = spd_packet_heap_create(n_units, spd_size_mix_max(&flow->schedule.spec.sizes),
-                                              &flow->heap, diag);
+    size_t size_max = spd_size_mix_max(&flow->schedule.spec.sizes);
+    /* Marks are written also into shorter packets, beyond their end. */
+    size_t unit_bytes = size_max > SPD_MARKED_PACKET_BYTES ? size_max : SPD_MARKED_PACKET_BYTES;
+    enum spd_err err = spd_packet_heap_create(n_units, unit_bytes, &flow->heap, diag);
 
     if (err || flow->spec->kind == SPD_FLOW_NOISE)
         return err;
@@ -148,7 +154,7 @@ static enum spd_err open_flow(struct spd_flows *f, size_t i, struct spd_diag *di
 
     if (f->spec.source.family == config.local.family)
         config.local = f->spec.source;
-    config.local.port = 0;
+    config.local.port = flow->spec->source_port;
     memcpy(config.interface_name, f->spec.interface_name, sizeof(config.interface_name));
     err = spd_udp_open(f->port, FIRST_KEY + i, &config, &flow->udp, diag);
     if (err)

@@ -15,11 +15,15 @@
 
 #define SPD_FLOW_SEND_UNITS 32 /* sends that may be under way at once */
 #define SPD_FLOW_RECEIVES   64
+#define SPD_FLOW_TAG_TERMINATION UINT32_MAX /* of a unit; else the sequence number */
 
 enum spd_flow_op { SPD_FLOW_OP_SEND = 1, SPD_FLOW_OP_RECEIVE };
 
 /* Of one packet, besides its record. */
-enum spd_flow_packet_state { SPD_FLOW_PACKET_EMITTED = 1 };
+enum spd_flow_packet_state {
+    SPD_FLOW_PACKET_EMITTED = 1,
+    SPD_FLOW_PACKET_SETTLED = 2, /* its send has completed */
+};
 
 struct spd_flow {
     const struct spd_flow_spec *spec;
@@ -31,6 +35,7 @@ struct spd_flow {
     spd_ns due_ns;          /* of the next packet, from the start of the test */
     uint16_t next_size;
     bool over;              /* no more packets to send */
+    bool terminating;       /* one-way: only termination packets are left */
     uint16_t ssid;
     uint32_t next_seq;
     unsigned next_unit;
@@ -48,8 +53,6 @@ struct spd_flow {
     uint32_t n_returned;
     uint32_t n_considered;  /* of returned, handed to the ring */
     uint32_t n_rest;        /* at the end: packets below are all handed over */
-    unsigned n_unreachable; /* ICMP errors */
-    enum spd_err unreachable;
 };
 
 struct spd_flows {
@@ -80,7 +83,18 @@ enum spd_err spd_flows_open(struct spd_flows *f, struct spd_diag *diag);
 void spd_flows_close_sockets(struct spd_flows *f);
 void spd_flows_release(struct spd_flows *f);
 
+/* flows_one_way.c */
+void spd_flow_fill_one_way(struct spd_flows *f, struct spd_flow *flow, struct spd_unit *unit,
+                           size_t n_bytes);
+/* No more packets of the flow: only those that end a one-way session, if any. */
+void spd_flow_terminate(struct spd_flow *flow, spd_ns now_ns);
+void spd_flow_send_termination(struct spd_flows *f, struct spd_flow *flow);
+/* Records of packets that are sent and stamped, in order. */
+void spd_flow_hand_over_sent(struct spd_flows *f, struct spd_flow *flow);
+bool spd_flow_one_way_is_settled(const struct spd_flow *flow);
+
 /* flows_replies.c */
+bool spd_flow_hand_over(struct spd_flows *f, struct spd_flow *flow, uint32_t index);
 void spd_flow_queue_receive(struct spd_flows *f, struct spd_flow *flow, struct spd_unit *unit);
 void spd_flow_on_received(struct spd_flows *f, struct spd_flow *flow, struct spd_unit *unit,
                           const struct spd_completion *c, spd_wall dequeued);

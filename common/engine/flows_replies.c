@@ -78,8 +78,8 @@ void spd_flow_on_received(struct spd_flows *f, struct spd_flow *flow, struct spd
     if (c->err == SPD_ERR_CANCELLED)
         return;
     if (spd_err_is_unreachable(c->err)) {
-        flow->unreachable = c->err;
-        flow->n_unreachable++;
+        flow->counts->unreachable = c->err;
+        flow->counts->n_unreachable++;
     }
     if (c->err == SPD_ERR_OK || c->err == SPD_ERR_TRUNCATED) {
         if (spd_stamp_read_reply(unit->data, c->n_bytes, &reply) == SPD_ERR_OK)
@@ -130,7 +130,7 @@ void spd_flows_collect_stamps(struct spd_flows *f)
 
 /* ------------------------------------------------------------------ records */
 
-static bool hand_over(struct spd_flows *f, struct spd_flow *flow, uint32_t index)
+bool spd_flow_hand_over(struct spd_flows *f, struct spd_flow *flow, uint32_t index)
 {
     if (flow->states[index] & SPD_FLOW_PACKET_EMITTED)
         return true;
@@ -146,11 +146,13 @@ void spd_flows_hand_over(struct spd_flows *f)
     for (size_t i = 0; i < f->spec.n_flows; i++) {
         struct spd_flow *flow = &f->flow[i];
 
+        if (flow->spec->kind == SPD_FLOW_ONE_WAY)
+            spd_flow_hand_over_sent(f, flow);
         while (flow->packets && flow->n_considered < flow->n_returned) {
             uint32_t index = flow->returned[flow->n_considered];
             bool stamped = !flow->stamps || (flow->packets[index].flags & SPD_FLOW_T1_KERNEL);
 
-            if (!stamped || !hand_over(f, flow, index))
+            if (!stamped || !spd_flow_hand_over(f, flow, index))
                 break;
             flow->n_considered++;
         }
@@ -166,7 +168,7 @@ bool spd_flows_hand_over_rest(struct spd_flows *f)
             continue;
         if (flow->stamps)
             assign_all_stamps(flow);
-        while (flow->n_rest < flow->next_seq && hand_over(f, flow, flow->n_rest))
+        while (flow->n_rest < flow->next_seq && spd_flow_hand_over(f, flow, flow->n_rest))
             flow->n_rest++;
         if (flow->n_rest < flow->next_seq)
             return false;
