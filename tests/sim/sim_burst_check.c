@@ -240,12 +240,28 @@ static void check_stamps(const char *row, const struct sim_burst *b,
                     sim_wall_at(SIM_BURST_SENDER, truth->reply->arrived_ns), 0);
 }
 
+/* What the bursts count is what their packets say. */
+static void check_bursts(const char *row, const struct spd_test_record *record)
+{
+    for (size_t k = 0; k < record->n_bursts; k++) {
+        const struct spd_burst_record *burst = &record->bursts[k];
+        uint32_t n_not_sent = 0;
+
+        for (uint32_t i = 0; i < burst->n_packets; i++) {
+            CHECK_ROW_INT(row, record->packets[burst->first_packet + i].burst, k);
+            n_not_sent += record->packets[burst->first_packet + i].fate == SPD_FATE_NOT_SENT;
+        }
+        CHECK_ROW_INT(row, burst->n_not_sent, n_not_sent);
+    }
+}
+
 void sim_burst_check(const char *row, const struct sim_burst *b, unsigned what)
 {
     struct sim_packet_truth *truth = sim_burst_truth(b);
 
     CHECK_ROW(row, b->record->n_packets > 0);
     check_conservation(row, b);
+    check_bursts(row, b->record);
     for (size_t i = 0; i < b->record->n_packets; i++) {
         CHECK_ROW_INT(row, b->record->packets[i].seq, i);
         if (what & (SIM_CHECK_FATES | SIM_CHECK_SOUND))
