@@ -125,10 +125,10 @@ static enum spd_err put_pending(struct spd_log_writer *writer)
 }
 
 /* Whether the path may be written over: what a user names by mistake must not
- * be destroyed. */
+ * be destroyed. Nothing, a log, and the beginning of one may. */
 static enum spd_err check_place(const char *path, struct spd_diag *diag)
 {
-    uint8_t bytes[SPD_LOG_PREAMBLE_BYTES];
+    uint8_t bytes[SPD_LOG_PREAMBLE_BYTES], ours[SPD_LOG_PREAMBLE_BYTES];
     uint16_t major, minor;
     FILE *file = fopen(path, "rb");
 
@@ -136,7 +136,8 @@ static enum spd_err check_place(const char *path, struct spd_diag *diag)
         return SPD_ERR_OK; /* not there, or fopen for writing will say why */
     size_t n = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
-    if (n == 0 ||
+    spd_log_write_preamble(ours);
+    if (memcmp(bytes, ours, n) == 0 ||
         (n == sizeof bytes && spd_log_read_preamble(bytes, &major, &minor) != SPD_ERR_FORMAT))
         return SPD_ERR_OK;
     return spd_diag_set(diag, SPD_ERR_IN_USE, 0,
