@@ -144,11 +144,10 @@ static void on_sent(struct spd_dispatch *d, struct spd_unit *unit, const struct 
         /* This host's own queue dropped it behind our stamp: that is loss on
          * the way forward, and where it happened is known. */
         p->fate = SPD_FATE_LOST_FORWARD;
-        d->n_stamps_wanted -= d->driver_stamps ? 1 : 0; /* it never left the host */
     } else {
         p->fate = SPD_FATE_NOT_SENT;
-        d->n_stamps_wanted -= n_stamps_each(d);
     }
+    d->n_stamps_wanted -= n_stamps_each(d);
     d->n_send_failed++;
 }
 
@@ -226,8 +225,8 @@ static void assign_stamps(struct spd_dispatch *d)
 
             p->t1_ns = spd_clock_pair_wall(&d->started, at, d->counter_hz).ns;
         }
-        if (!d->kernel_stamps)
-            continue;
+        if (!d->kernel_stamps || p->err == SPD_ERR_NO_BUFFERS)
+            continue; /* sends that failed have no number */
         p->left_host_ns = d->sent_ns[number];
         if (d->sched_ns[number]) {
             p->t1_ns = d->sched_ns[number];

@@ -99,7 +99,8 @@ enum spd_err spd_udp_cancel(struct spd_udp *udp, struct spd_op *op);
 void spd_udp_close(struct spd_udp *udp);
 
 /* Kernel send stamps. begin numbers the sends that follow from 0, in the order
- * of their hand-over (sends that failed are not numbered), and forgets what was
+ * of their hand-over (sends that failed are not numbered, NO_BUFFERS among
+ * them), and forgets what was
  * there before. collect fetches what has arrived, without waiting, into
  * sched_ns and sent_ns (indexed by number, capacity n, 0 where still missing;
  * times of day in ns) and returns how many stamps it fetched. Neither

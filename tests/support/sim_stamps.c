@@ -1,7 +1,8 @@
 /*
  * Simulated kernel send stamps (common/sys/udp.h): SCHED when a datagram is
  * handed over, SENT when it leaves the sender's own queue; times of day of the
- * sending host. Each can be denied or lost.
+ * sending host. Each can be denied or lost. Sends that failed, what the local
+ * queue dropped among them, are not numbered.
  */
 #include <string.h>
 
@@ -24,7 +25,7 @@ void sim_udp_stamp(struct spd_udp *udp, spd_ns sched_ns, spd_ns sent_ns)
     if ((udp->facts.send_stamps & (1u << SPD_STAMP_KERNEL_SCHED)) &&
         !sim_set_has(&host->lose_sched, index))
         stamp->sched_ns = sim_wall_at(udp->host, sched_ns);
-    if (sent_ns >= 0 && (udp->facts.send_stamps & (1u << SPD_STAMP_KERNEL)) &&
+    if ((udp->facts.send_stamps & (1u << SPD_STAMP_KERNEL)) &&
         !sim_set_has(&host->lose_sent, index))
         stamp->sent_ns = sim_wall_at(udp->host, sent_ns);
 }

@@ -139,8 +139,8 @@ static enum spd_err send_now(struct spd_udp *udp, const struct sim_op *op)
     at_ns = world->now_ns + world->costs.send_ns / 2;
     world->now_ns += world->costs.send_ns;
     err = sim_link_offer(udp->host, datagram, at_ns, &leaves_ns);
-    /* What the local queue drops was handed over: it is numbered, scheduled, never sent. */
-    sim_udp_stamp(udp, at_ns, err == SPD_ERR_OK ? leaves_ns : -1);
+    if (err == SPD_ERR_OK)
+        sim_udp_stamp(udp, at_ns, leaves_ns);
     if (err == SPD_ERR_OK && leaves_ns > at_ns)
         charge_until(udp, n_charged, leaves_ns);
     return err;
