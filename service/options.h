@@ -44,7 +44,8 @@ struct spd_texts {
 
 /* Every setting of every command, filled with defaults by parse. */
 struct spd_settings {
-    const char *host; /* the operand of burst */
+    const char *host; /* the operand, or the first one */
+    struct spd_texts operands;
     bool help;
     bool json;
     bool records;
@@ -99,7 +100,8 @@ extern const size_t spd_n_options;
 
 /* Parse the arguments that follow the command's name. Options and operands may
  * be mixed; "--" ends the options; "--name=value" works too. operand_name is
- * the one operand the command takes ("HOST"; it may be optional), or NULL for none. Errors:
+ * the one operand the command takes ("HOST"; it may be optional; with "..." behind
+ * it, there may be several), or NULL for none. Errors:
  * INVALID or RANGE with a diag that names the option, what is wrong with it and
  * what it takes. With --help given, the rest is not checked. */
 enum spd_err spd_options_parse(unsigned command, const char *operand_name, bool operand_optional,

@@ -263,10 +263,15 @@ static enum spd_err set_operand(const struct parse *p, const char *text)
 {
     if (!p->operand_name)
         return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "%s: this command takes no operand", text);
-    if (p->settings->host)
+    if (p->settings->host && !strstr(p->operand_name, "..."))
         return spd_diag_set(p->diag, SPD_ERR_INVALID, 0, "%s: only one %s can be given", text,
                             p->operand_name);
-    p->settings->host = text;
+    if (p->settings->operands.n == SPD_TEXTS_MAX)
+        return spd_diag_set(p->diag, SPD_ERR_RANGE, 0, "%s: at most %d of %s can be given", text,
+                            SPD_TEXTS_MAX, p->operand_name);
+    if (!p->settings->host)
+        p->settings->host = text;
+    p->settings->operands.text[p->settings->operands.n++] = text;
     return SPD_ERR_OK;
 }
 
