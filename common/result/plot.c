@@ -189,6 +189,7 @@ static void put_lost(struct drawing *d, size_t i)
 
 static void put_grid_upper(struct drawing *d)
 {
+    uint32_t n_labels = d->seq_max - d->seq_min < 8 ? 1 : 8;
     char text[SPD_SCALE_TEXT_BYTES];
 
     for (spd_ns at = 0; at <= d->latency.most_ns; at += d->latency.step_ns) {
@@ -198,13 +199,11 @@ static void put_grid_upper(struct drawing *d)
         put(d, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 8, y + 4,
             spd_scale_text(&d->latency, at, text));
     }
-    for (uint32_t k = 0; k <= 8; k++) {
-        uint32_t seq = d->seq_min + (uint32_t)((uint64_t)(d->seq_max - d->seq_min) * k / 8);
+    for (uint32_t k = 0; k <= n_labels && (k == 0 || d->seq_max > d->seq_min); k++) {
+        uint32_t seq = d->seq_min + (uint32_t)((uint64_t)(d->seq_max - d->seq_min) * k / n_labels);
 
         put(d, "<text class=\"s\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%" PRIu32 "</text>\n",
             x_of_seq(d, seq), TOP + UPPER_HEIGHT + 28 + (int)d->plot->n_series * LANE_HEIGHT, seq);
-        if (d->seq_max - d->seq_min < 8)
-            k = 7;
     }
     put(d, "<text x=\"%d\" y=\"%d\">Normalised latency over sequence number</text>\n", LEFT,
         TOP - 10);

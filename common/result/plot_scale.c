@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 
+/* 126 years: whoever goes step by step beyond the end of the axis still stays
+ * within 64 bits. */
+#define MOST_NS (4000000000 * SPD_NS_PER_S)
+
 void spd_scale_init(struct spd_scale *scale, spd_ns most_ns)
 {
     static const spd_ns factors[] = { 1, 2, 5 };
@@ -12,6 +16,8 @@ void spd_scale_init(struct spd_scale *scale, spd_ns most_ns)
 
     if (most_ns < 10)
         most_ns = 10;
+    if (most_ns > MOST_NS)
+        most_ns = MOST_NS;
     for (size_t i = 0;; i++) {
         scale->step_ns = factors[i % 3] * power;
         if (most_ns / scale->step_ns < 8)

@@ -13,7 +13,7 @@ struct spd_scale {
 
 #define SPD_SCALE_TEXT_BYTES 32
 
-/* Four to ten steps up to at least most_ns (at least 10 ns). */
+/* Four to ten steps up to at least most_ns (at least 10 ns, at most 126 years). */
 void spd_scale_init(struct spd_scale *scale, spd_ns most_ns);
 
 /* 0 to 1; outside of it beyond the axis. */
