@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WEIGHT_MAX 1000000 /* SPD_SIZE_MIX_MAX of them fit in 32 bits */
+
 struct limits {
     uint16_t least;
     uint16_t most;
@@ -35,9 +37,9 @@ static enum spd_err add(struct spd_size_mix *mix, struct limits limits, uint32_t
                             "sizes %s: %u to %u bytes are not possible here; IP packets of this "
                             "test have %u to %u bytes",
                             where, min, max, limits.least, limits.most);
-    if (weight == 0)
-        return spd_diag_set(diag, SPD_ERR_RANGE, 0, "sizes %s: a weight of 0 has no packets",
-                            where);
+    if (weight == 0 || weight > WEIGHT_MAX)
+        return spd_diag_set(diag, SPD_ERR_RANGE, 0, "sizes %s: weights go from 1 to %d", where,
+                            WEIGHT_MAX);
     if (mix->n == SPD_SIZE_MIX_MAX)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0, "sizes %s: at most %d different ones", where,
                             SPD_SIZE_MIX_MAX);
@@ -47,11 +49,30 @@ static enum spd_err add(struct spd_size_mix *mix, struct limits limits, uint32_t
     return SPD_ERR_OK;
 }
 
-/* "SIZE", "MIN-MAX", either with ":WEIGHT" (or blank and WEIGHT in a file). */
-static enum spd_err add_item(struct spd_size_mix *mix, struct limits limits, const char **text,
-                             const char *where, struct spd_diag *diag)
+/* ":WEIGHT", or in a file blanks and WEIGHT; without any it is 1. */
+static bool take_weight(const char **text, bool in_file, uint32_t *weight)
 {
-    uint32_t min, max, weight = 1;
+    const char *t = *text;
+
+    *weight = 1;
+    if (*t == ':') {
+        t++;
+    } else if (in_file) {
+        t += strspn(t, " \t");
+        if (!isdigit((unsigned char)*t))
+            return true;
+    } else {
+        return true;
+    }
+    *text = t;
+    return take_number(text, weight);
+}
+
+/* "SIZE", "MIN-MAX", either with a weight. */
+static enum spd_err add_item(struct spd_size_mix *mix, struct limits limits, const char **text,
+                             bool in_file, const char *where, struct spd_diag *diag)
+{
+    uint32_t min, max, weight;
     const char *t = *text;
     bool ok = take_number(&t, &min);
 
@@ -60,12 +81,7 @@ static enum spd_err add_item(struct spd_size_mix *mix, struct limits limits, con
         t++;
         ok = take_number(&t, &max);
     }
-    if (ok && (*t == ':' || *t == ' ' || *t == '\t')) {
-        while (*t == ':' || *t == ' ' || *t == '\t')
-            t++;
-        if (*t && *t != '#' && *t != '\n' && *t != '\r')
-            ok = take_number(&t, &weight);
-    }
+    ok = ok && take_weight(&t, in_file, &weight);
     if (!ok)
         return spd_diag_set(diag, SPD_ERR_INVALID, 0,
                             "sizes %s: not a size; give bytes as in 92, 64-1400, imix, "
@@ -82,7 +98,7 @@ static enum spd_err parse_list(struct spd_size_mix *mix, struct limits limits, c
     enum spd_err err;
 
     for (;;) {
-        err = add_item(mix, limits, &t, text, diag);
+        err = add_item(mix, limits, &t, false, text, diag);
         if (err || !*t)
             return err;
         if (*t++ != ',')
@@ -90,6 +106,19 @@ static enum spd_err parse_list(struct spd_size_mix *mix, struct limits limits, c
                                 "sizes %s: items are parted by commas, as in 40:7,576:4,1500:1",
                                 text);
     }
+}
+
+/* A line, of which a comment may have more than there is room for. */
+static bool next_line(FILE *file, char *line, int capacity)
+{
+    int c;
+
+    if (!fgets(line, capacity, file))
+        return false;
+    if (!strchr(line, '\n'))
+        while ((c = getc(file)) != EOF && c != '\n')
+            ;
+    return true;
 }
 
 static enum spd_err parse_file(struct spd_size_mix *mix, struct limits limits, const char *path,
@@ -102,13 +131,13 @@ static enum spd_err parse_file(struct spd_size_mix *mix, struct limits limits, c
     if (!file)
         return spd_diag_set(diag, SPD_ERR_NOT_FOUND, errno, "sizes @%s: cannot read the file: %s",
                             path, strerror(errno));
-    for (unsigned n = 1; !err && fgets(line, sizeof(line), file); n++) {
+    for (unsigned n = 1; !err && next_line(file, line, sizeof(line)); n++) {
         const char *t = line + strspn(line, " \t\r\n");
 
         if (!*t || *t == '#')
             continue;
         snprintf(where, sizeof(where), "@%.200s, line %u", path, n);
-        err = add_item(mix, limits, &t, where, diag);
+        err = add_item(mix, limits, &t, true, where, diag);
         t += strspn(t, " \t\r\n");
         if (!err && *t && *t != '#')
             err = spd_diag_set(diag, SPD_ERR_INVALID, 0,
