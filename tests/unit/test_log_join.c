@@ -172,15 +172,17 @@ static const struct {
     const char *name;
     uint8_t ending; /* of the receiver */
     bool ended;
-    size_t n_left; /* of 10 sent, when 4 were logged: the third of them missing */
+    uint64_t n_lost; /* records, on a full disk */
+    size_t n_left;   /* of 10 sent, when 4 were logged: the third of them missing */
 } endings[] = {
-    { "count", SPD_LOG_ENDING_COUNT, true, 10 },
-    { "termination packet", SPD_LOG_ENDING_TERMINATION, true, 10 },
-    { "done", SPD_LOG_ENDING_DONE, true, 10 },
-    { "time-out", SPD_LOG_ENDING_TIMEOUT, true, 10 },
-    { "by hand", SPD_LOG_ENDING_BY_HAND, true, 5 },
-    { "error", SPD_LOG_ENDING_ERROR, true, 5 },
-    { "killed", SPD_LOG_ENDING_COUNT, false, 5 },
+    { "count", SPD_LOG_ENDING_COUNT, true, 0, 10 },
+    { "termination packet", SPD_LOG_ENDING_TERMINATION, true, 0, 10 },
+    { "done", SPD_LOG_ENDING_DONE, true, 0, 10 },
+    { "time-out", SPD_LOG_ENDING_TIMEOUT, true, 0, 10 },
+    { "by hand", SPD_LOG_ENDING_BY_HAND, true, 0, 5 },
+    { "error", SPD_LOG_ENDING_ERROR, true, 0, 5 },
+    { "full disk", SPD_LOG_ENDING_COUNT, true, 1, 5 },
+    { "killed", SPD_LOG_ENDING_COUNT, false, 0, 5 },
 };
 
 static void what_a_receiver_did_not_stay_for_is_not_lost(void **state)
@@ -193,6 +195,7 @@ static void what_a_receiver_did_not_stay_for_is_not_lost(void **state)
         drop_arrival(&pair, 2);
         pair.receiver.facts.end.flows[0].ending = endings[i].ending;
         pair.receiver.facts.ended = endings[i].ended;
+        pair.receiver.facts.end.n_records_lost = endings[i].n_lost;
         CHECK_ROW_INT(endings[i].name, join(&pair), SPD_ERR_OK);
         CHECK_ROW_INT(endings[i].name, pair.sender.n_packets, endings[i].n_left);
         CHECK_ROW_INT(endings[i].name, pair.join.n_unjudged, 10 - endings[i].n_left);

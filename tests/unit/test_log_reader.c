@@ -439,6 +439,13 @@ static void long_names_keep_their_end(void **state)
     assert_int_equal(strlen(log.name), sizeof log.name - 1);
     assert_string_equal(log.name + strlen(log.name) - 8, "tail.log");
     spd_log_fini(&log);
+    /* Not cut inside a character. */
+    name[sizeof name - sizeof log.name - 1] = '\xC3';
+    name[sizeof name - sizeof log.name] = '\xA9';
+    memory = (struct log_memory){ bytes.bytes, bytes.n, 0 };
+    assert_int_equal(spd_log_load(&source, &log, NULL), SPD_ERR_OK);
+    assert_int_equal(strlen(log.name), sizeof log.name - 2);
+    spd_log_fini(&log);
     log_bytes_fini(&bytes);
 }
 

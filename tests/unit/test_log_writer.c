@@ -171,9 +171,12 @@ static void a_full_disk_keeps_what_fits(void **state)
         CHECK_ROW_INT(row, spd_log_writer_n_records(writer) + spd_log_writer_n_lost(writer), 4000);
         log_kit_end(&end, 0);
         CHECK_ROW_INT(row, spd_log_writer_end(writer, &end, &diag), SPD_ERR_IO);
+        uint64_t n_records = spd_log_writer_n_records(writer);
+        CHECK_ROW_INT(row, n_records + spd_log_writer_n_lost(writer), 4000);
         spd_log_writer_destroy(writer);
         n_bytes_limit = SIZE_MAX;
         CHECK_ROW_INT(row, spd_log_load_file(path, &log, &diag), SPD_ERR_OK);
+        CHECK_ROW_INT(row, log.n_packets, n_records);
         /* Smaller chunks have more heads: most of the room is used, never all. */
         CHECK_ROW(row, log.n_packets * SPD_LOG_RECORD_BYTES <= rooms[i]);
         CHECK_ROW(row, (log.n_packets + 2) * SPD_LOG_RECORD_BYTES > rooms[i] * 9 / 10);
