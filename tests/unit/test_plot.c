@@ -207,8 +207,14 @@ static void an_extreme_among_many_is_still_there(void **state)
 
     (void)state;
     p[123456].latency_ns = 100 * SPD_NS_PER_MS;
+    p[123457].latency_ns = p[5].latency_ns = SPD_NS_UNKNOWN;
     text = draw(&plot);
     assert_int_equal(count(text, "V91.5\"/>"), 1);
+    /* What is lost is no latency: nothing lies far outside of the picture. */
+    for (const char *digits = text; *digits; digits += n_digits ? n_digits : 1) {
+        n_digits = strspn(digits, "0123456789");
+        assert_true(n_digits <= 6);
+    }
     free(text);
     free(p);
 }
