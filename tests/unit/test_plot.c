@@ -203,6 +203,7 @@ static void an_extreme_among_many_is_still_there(void **state)
     struct spd_plot plot = {
         .title = "t", .subtitle = "", .n_series = 1, .series = { { "BE", p, 200000 } }
     };
+    size_t n_digits;
     char *text;
 
     (void)state;
