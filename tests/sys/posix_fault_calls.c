@@ -168,6 +168,8 @@ WRAP(int, getrlimit, (__rlimit_resource_t resource, struct rlimit *limit), (reso
      WAYS(EINVAL))
 WRAP(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limit), (resource, limit),
      -1, WAYS(EPERM))
+WRAP(ssize_t, getrandom, (void *out, size_t n, unsigned flags), (out, n, flags), -1,
+     WAYS(ONCE(EINTR), ENOSYS))
 WRAP(long, sysconf, (int name), (name), -1, WAYS(EINVAL))
 WRAP(int, adjtimex, (struct timex * state), (state), -1, WAYS(EPERM))
 WRAP(int, clock_getres, (clockid_t clock, struct timespec *t), (clock, t), -1, WAYS(EINVAL))
