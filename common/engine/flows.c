@@ -1,8 +1,7 @@
 /*
- * The schedule and the sends, on the thread of the test. Between packets it
- * sleeps in the port, where replies wake it; the last stretch before a packet
- * it spends reading the counter. It never touches a file: complete records go
- * into a ring.
+ * The steps of a test, on its thread. Between packets it sleeps in the port,
+ * where replies wake it; the last stretch before a packet it spends reading the
+ * counter. It never touches a file: complete records go into a ring.
  */
 #include "common/engine/flows.h"
 
@@ -12,14 +11,12 @@
 #include "common/engine/flows_private.h"
 #include "common/sys/clock.h"
 #include "common/sys/sched.h"
-#include "common/wire/ntptime.h"
-#include "common/wire/padding.h"
-#include "common/wire/stamp.h"
+#include "common/sys/thread.h"
 
-#define EVENTS_MAX       64
-#define START_DELAY_NS   (10 * SPD_NS_PER_MS)
+#define EVENTS_MAX         64
+#define START_DELAY_NS     (10 * SPD_NS_PER_MS)
 #define START_DELAY_MAX_NS (86400 * SPD_NS_PER_S)
-#define COLLECT_EVERY_NS (5 * SPD_NS_PER_MS)
+#define COLLECT_EVERY_NS   (5 * SPD_NS_PER_MS)
 
 enum state { STATE_START, STATE_RUN, STATE_AWAIT, STATE_CLOSE, STATE_FINISHED };
 enum key { KEY_CONTROL = 1, KEY_FLOWS = 16 };
@@ -37,7 +34,7 @@ static spd_ns elapsed_ns(const struct spd_flows *f)
 
 void spd_flows_cancel(struct spd_flows *f)
 {
-    atomic_store(&f->cancel_wanted, true);
+    atomic_fetch_add(&f->n_cancels, 1);
     (void)spd_cport_post(f->port, KEY_CONTROL, 0, NULL);
 }
 
@@ -47,20 +44,6 @@ struct spd_flows_record *spd_flows_record(struct spd_flows *f)
 }
 
 /* ---------------------------------------------------------------- schedule */
-
-static void schedule_next(struct spd_flow *flow)
-{
-    uint32_t n = flow->spec->info.n_packets;
-
-    if (n > 0 && flow->next_seq == n) {
-        spd_flow_terminate(flow, flow->due_ns);
-        return;
-    }
-    spd_schedule_next(&flow->schedule, &flow->due_ns, &flow->next_size);
-    flow->due_ns += flow->spec->starts_ns;
-    if (flow->spec->ends_ns > 0 && flow->due_ns >= flow->spec->ends_ns)
-        flow->over = true;
-}
 
 /* Whether everything that has an end is sent: noise goes on for the others, and
  * alone until its own end. */
@@ -86,123 +69,6 @@ static struct spd_flow *earliest(struct spd_flows *f)
     return first;
 }
 
-/* -------------------------------------------------------------------- send */
-
-static void note_sent(struct spd_flows *f, struct spd_flow *flow, spd_ns at_ns)
-{
-    struct spd_flow_counts *c = flow->counts;
-    spd_ns late_ns = at_ns - flow->due_ns;
-
-    if (c->n_sent == 0)
-        c->first_sent_ns = at_ns;
-    c->last_sent_ns = at_ns;
-    c->n_sent++;
-    c->n_bytes_sent += flow->next_size;
-    c->lateness_sum_ns += late_ns;
-    if (late_ns > c->lateness_max_ns)
-        c->lateness_max_ns = late_ns;
-    if (late_ns > f->spec.late_limit_ns)
-        c->n_late++;
-}
-
-static void note_packet(struct spd_flows *f, struct spd_flow *flow, spd_ns at_ns, spd_wall sent)
-{
-    struct spd_flow_packet *p;
-
-    if (!flow->packets)
-        return;
-    p = &flow->packets[flow->next_seq];
-    *p = (struct spd_flow_packet){
-        .seq = flow->next_seq,
-        .size_bytes = flow->next_size,
-        .flow = (uint8_t)(flow - f->flow),
-        .flags = SPD_FLOW_SENT,
-        .t1_ns = sent.ns,
-        .tclass_forward = SPD_FLOW_TCLASS_UNKNOWN,
-        .tclass_reverse = SPD_FLOW_TCLASS_UNKNOWN,
-    };
-    if (at_ns - flow->due_ns > f->spec.late_limit_ns)
-        p->flags |= SPD_FLOW_LATE;
-    f->record.n_packets[flow - f->flow] = flow->next_seq + 1;
-}
-
-static void not_sent(struct spd_flow *flow, uint32_t seq)
-{
-    flow->counts->n_not_sent++;
-    flow->counts->n_sent--;
-    if (flow->packets) {
-        flow->packets[seq].flags &= (uint8_t)~SPD_FLOW_SENT;
-        flow->packets[seq].flags |= SPD_FLOW_NOT_SENT;
-        flow->states[seq] |= SPD_FLOW_PACKET_SETTLED;
-    }
-}
-
-static void send_packet(struct spd_flows *f, struct spd_flow *flow)
-{
-    struct spd_unit *unit = spd_packet_heap_unit(flow->heap, flow->next_unit);
-    size_t n_bytes = flow->next_size - flow->header_bytes;
-    struct spd_stamp_request request = {
-        .seq = flow->next_seq,
-        .error_estimate = f->error_estimate,
-        .ssid = flow->ssid,
-    };
-    spd_ticks before;
-    spd_wall now, leaves;
-    spd_ns at_ns;
-
-    flow->next_unit = (flow->next_unit + 1) % SPD_FLOW_SEND_UNITS;
-    before = spd_clock_now();
-    now = spd_clock_wall();
-    at_ns = spd_ticks_diff_ns(before, f->started.ticks, f->counter_hz);
-    leaves = spd_wall_add(now, spd_stamp_ahead_offset(&f->ahead, 0));
-    note_sent(f, flow, at_ns);
-    note_packet(f, flow, at_ns, leaves);
-    if (unit->op.in_flight) {
-        /* So many sends wait in the send buffer that there is no unit left. */
-        not_sent(flow, flow->next_seq);
-    } else {
-        request.timestamp = spd_ntptime_from_wall(leaves);
-        if (flow->spec->kind != SPD_FLOW_NOISE) {
-            /* Noise stays as it was filled. */
-            if (flow->spec->kind == SPD_FLOW_ONE_WAY)
-                spd_flow_fill_one_way(f, flow, unit, n_bytes);
-            else
-                spd_padding_set_length(unit->data, n_bytes);
-            (void)spd_stamp_write_request(unit->data, unit->capacity, &request);
-        }
-        unit->tag = flow->next_seq;
-        unit->op.kind = SPD_FLOW_OP_SEND;
-        if (spd_udp_queue_send(flow->udp, &unit->op, unit->data, n_bytes, NULL) == SPD_ERR_OK) {
-            f->n_in_flight++;
-            (void)spd_cport_commit(f->port, NULL);
-            spd_stamp_ahead_learn(&f->ahead,
-                                  spd_ticks_diff_ns(spd_clock_now(), before, f->counter_hz), 1);
-        } else {
-            not_sent(flow, flow->next_seq);
-        }
-    }
-    flow->next_seq++;
-    f->active_ns = steady_ns(f);
-    schedule_next(flow);
-}
-
-static void on_sent(struct spd_flow *flow, const struct spd_unit *unit,
-                    const struct spd_completion *c)
-{
-    if (c->err == SPD_ERR_CANCELLED || unit->tag == SPD_FLOW_TAG_TERMINATION)
-        return;
-    if (flow->packets)
-        flow->states[unit->tag] |= SPD_FLOW_PACKET_SETTLED;
-    if (c->err == SPD_ERR_OK) {
-        if (flow->stamps)
-            flow->index_of[flow->n_handed++] = unit->tag;
-        return;
-    }
-    /* This host's own queue dropped it behind our stamp: it was sent, and lost. */
-    if (c->err != SPD_ERR_NO_BUFFERS)
-        not_sent(flow, unit->tag);
-}
-
 /* ------------------------------------------------------------------- steps */
 
 static void give_out(struct spd_flows *f, const struct spd_completion *events, size_t n)
@@ -220,7 +86,8 @@ static void give_out(struct spd_flows *f, const struct spd_completion *events, s
         unit = SPD_CONTAINER_OF(c->op, struct spd_unit, op);
         f->n_in_flight--;
         if (c->op->kind == SPD_FLOW_OP_SEND) {
-            on_sent(flow, unit, c);
+            f->n_sending--;
+            spd_flow_on_sent(flow, unit, c);
         } else {
             spd_flow_on_received(f, flow, unit, c, dequeued);
             f->active_ns = steady_ns(f);
@@ -261,10 +128,33 @@ static void shut_port(struct spd_flows *f)
         give_out(f, events, n);
 }
 
+/* Nothing came back but ICMP errors: that is no loss. */
+static void conclude(struct spd_flows *f)
+{
+    for (size_t i = 0; i < f->spec.n_flows && f->record.outcome.err == SPD_ERR_OK; i++) {
+        const struct spd_flow_counts *c = &f->record.counts[i];
+        char text[SPD_ADDR_TEXT_BYTES];
+
+        if (f->spec.flows[i].kind != SPD_FLOW_TWO_WAY || c->n_returned > 0 || c->n_unreachable == 0)
+            continue;
+        spd_addr_format(&f->record.info[i].target, text);
+        if (c->unreachable == SPD_ERR_REFUSED)
+            spd_diag_set(&f->record.outcome, c->unreachable, 0,
+                         "%s: port unreachable: no reflector listens there; start \"stampede "
+                         "reflect\" on that host",
+                         text);
+        else
+            spd_diag_set(&f->record.outcome, c->unreachable, 0,
+                         "%s: %s; check the link, the route and firewalls", text,
+                         spd_err_text(c->unreachable));
+    }
+}
+
 static void finish(struct spd_flows *f)
 {
     f->record.interrupted = f->cancelled;
     shut_port(f);
+    conclude(f);
     f->state = STATE_FINISHED;
     f->notify(f->context, SPD_FLOWS_FINISHED, 1000);
 }
@@ -273,15 +163,17 @@ static void finish(struct spd_flows *f)
 static void on_port_failed(struct spd_flows *f, enum spd_err err)
 {
     spd_diag_set(&f->record.outcome, err, 0, "the completion port failed: %s", spd_err_text(err));
-    spd_flows_close_sockets(f);
-    (void)spd_flows_hand_over_rest(f);
-    finish(f);
+    f->port_failed = true;
+    if (f->state == STATE_RUN)
+        f->record.duration_ns = elapsed_ns(f);
+    f->state = STATE_CLOSE;
 }
 
 /* Replies that are there, their stamps, and records that are complete. */
 static void attend(struct spd_flows *f, spd_ns wait_ns)
 {
     struct spd_completion events[EVENTS_MAX];
+    unsigned n_cancels;
     size_t n = 0;
     spd_ns now_ns;
     enum spd_err err = spd_cport_wait(f->port, events, EVENTS_MAX, &n, wait_ns);
@@ -291,7 +183,9 @@ static void attend(struct spd_flows *f, spd_ns wait_ns)
         return;
     }
     give_out(f, events, n);
-    f->cancelled = atomic_load(&f->cancel_wanted);
+    n_cancels = atomic_load(&f->n_cancels);
+    f->cancelled = n_cancels > 0;
+    f->hurried = n_cancels > 1;
     now_ns = steady_ns(f);
     if (now_ns - f->collected_ns >= COLLECT_EVERY_NS) {
         f->collected_ns = now_ns;
@@ -319,7 +213,7 @@ static void on_start(struct spd_flows *f)
         return;
     }
     for (size_t i = 0; i < f->spec.n_flows; i++)
-        schedule_next(&f->flow[i]);
+        spd_flow_schedule_next(&f->flow[i]);
     spd_clock_correlate(&f->started);
     delay_ns = start_delay_ns(f);
     f->started.ticks.ticks +=
@@ -356,19 +250,23 @@ static void on_run(struct spd_flows *f, spd_ns max_wait_ns)
     if (flow->terminating)
         spd_flow_send_termination(f, flow);
     else
-        send_packet(f, flow);
+        spd_flow_send_packet(f, flow);
     attend(f, 0);
 }
 
 /* Whether nothing more is to be expected: replies, or stamps of one-way packets. */
 static bool all_returned(const struct spd_flows *f)
 {
+    if (f->hurried)
+        return true;
+    if (f->n_sending > 0)
+        return false;
     for (size_t i = 0; i < f->spec.n_flows; i++) {
         const struct spd_flow *flow = &f->flow[i];
 
         if (flow->spec->kind == SPD_FLOW_ONE_WAY
                 ? !spd_flow_one_way_is_settled(flow)
-                : flow->packets && !f->cancelled && flow->counts->n_returned < flow->counts->n_sent)
+                : flow->packets && flow->counts->n_returned < flow->counts->n_sent)
             return false;
     }
     return true;
@@ -394,16 +292,19 @@ static void on_await(struct spd_flows *f, spd_ns max_wait_ns)
 
 static void on_close(struct spd_flows *f, spd_ns max_wait_ns)
 {
+    spd_ns pause_ns = max_wait_ns < SPD_NS_PER_MS ? max_wait_ns : SPD_NS_PER_MS;
+
     spd_flows_close_sockets(f);
-    if (f->n_in_flight > 0) {
+    if (f->n_in_flight > 0 && !f->port_failed) {
         attend(f, max_wait_ns);
         return;
     }
-    if (!spd_flows_hand_over_rest(f)) {
-        attend(f, max_wait_ns < SPD_NS_PER_MS ? max_wait_ns : SPD_NS_PER_MS);
-        return;
-    }
-    finish(f);
+    if (spd_flows_hand_over_rest(f))
+        finish(f);
+    else if (f->port_failed)
+        spd_thread_sleep(pause_ns);
+    else
+        attend(f, pause_ns);
 }
 
 bool spd_flows_step(struct spd_flows *f, spd_ns max_wait_ns)

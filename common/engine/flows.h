@@ -52,8 +52,8 @@ struct spd_flow_counts {
     uint32_t n_duplicates;
     uint32_t n_unexpected;      /* replies that fit no packet */
     uint64_t n_bytes_sent;      /* IP packets */
-    spd_ns lateness_max_ns;
-    spd_ns lateness_sum_ns;     /* of n_sent */
+    spd_ns lateness_max_ns;     /* of what was handed over, also if it failed later */
+    spd_ns lateness_sum_ns;
     spd_ns first_sent_ns;       /* counter time of the first and the last packet, from the */
     spd_ns last_sent_ns;        /* start of the test */
     uint64_t n_dropped_local;   /* replies that this host's receive buffer dropped */
@@ -93,8 +93,9 @@ typedef void spd_flows_notify(void *context, enum spd_flows_event event, uint32_
 
 /* Takes all memory. records (or NULL) gets a copy of each packet record once it
  * is complete, in the order of completion; what finds it full comes later, and
- * nothing is left out. Errors: RANGE with a diag (sizes, rates), NOMEM, and as
- * spd_cport_create. */
+ * nothing is left out. Further replies to a packet get records of their own
+ * there (SPD_FLOW_DUPLICATE), as long as there is room; all are counted.
+ * Errors: RANGE with a diag (sizes, rates), NOMEM, and as spd_cport_create. */
 enum spd_err spd_flows_create(const struct spd_flows_spec *spec, struct spd_ring_buffer *records,
                               spd_flows_notify *notify, void *context, struct spd_flows **out,
                               struct spd_diag *diag);
@@ -104,7 +105,9 @@ enum spd_err spd_flows_create(const struct spd_flows_spec *spec, struct spd_ring
 bool spd_flows_step(struct spd_flows *flows, spd_ns max_wait_ns);
 spd_ns spd_flows_due_in_ns(const struct spd_flows *flows);
 
-/* Any thread: end with what there is. */
+/* Any thread: send no more, and end when the replies to what was sent are there
+ * or the time-out has passed: replies cut off would look like loss. Called
+ * again: end at once. */
 void spd_flows_cancel(struct spd_flows *flows);
 
 /* Complete once finished; valid until destroy. */

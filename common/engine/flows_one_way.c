@@ -83,8 +83,10 @@ void spd_flow_send_termination(struct spd_flows *f, struct spd_flow *flow)
     (void)spd_stamp_write_request(unit->data, unit->capacity, &request);
     unit->tag = SPD_FLOW_TAG_TERMINATION;
     unit->op.kind = SPD_FLOW_OP_SEND;
-    if (spd_udp_queue_send(flow->udp, &unit->op, unit->data, n_bytes, NULL) == SPD_ERR_OK)
+    if (spd_udp_queue_send(flow->udp, &unit->op, unit->data, n_bytes, NULL) == SPD_ERR_OK) {
         f->n_in_flight++;
+        f->n_sending++;
+    }
     (void)spd_cport_commit(f->port, NULL);
     flow->counts->n_termination++;
     flow->due_ns += TERMINATION_GAP_NS;
@@ -96,10 +98,10 @@ void spd_flow_send_termination(struct spd_flows *f, struct spd_flow *flow)
 /* Nothing more will become known of it. */
 static bool is_settled(const struct spd_flow *flow, uint32_t index)
 {
-    uint8_t flags = flow->packets[index].flags;
+    uint8_t state = flow->states[index];
 
-    return (flow->states[index] & SPD_FLOW_PACKET_SETTLED) &&
-           (!flow->stamps || (flags & (SPD_FLOW_T1_KERNEL | SPD_FLOW_NOT_SENT)));
+    return (state & SPD_FLOW_PACKET_SETTLED) &&
+           (!flow->stamps || (state & SPD_FLOW_PACKET_STAMPED));
 }
 
 void spd_flow_hand_over_sent(struct spd_flows *f, struct spd_flow *flow)

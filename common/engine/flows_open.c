@@ -10,6 +10,7 @@
 #include "common/engine/environment.h"
 #include "common/engine/flows_private.h"
 #include "common/sys/clock.h"
+#include "common/sys/pagemem.h"
 #include "common/sys/sched.h"
 #include "common/wire/ntptime.h"
 #include "common/wire/owamp_test.h"
@@ -24,10 +25,10 @@
 static enum spd_err check_flow(const struct spd_flow_spec *flow, struct spd_diag *diag)
 {
     const struct spd_schedule_spec *s = &flow->schedule;
-    size_t least = spd_addr_header_bytes(&flow->info.target) +
-                   (flow->kind == SPD_FLOW_NOISE     ? 0
-                    : flow->kind == SPD_FLOW_ONE_WAY ? SPD_OWAMP_TEST_BYTES
-                                                     : SPD_STAMP_BYTES);
+    size_t least = spd_addr_header_bytes(&flow->info.target) + (flow->kind == SPD_FLOW_NOISE ? 0
+                                                                : flow->kind == SPD_FLOW_ONE_WAY
+                                                                    ? SPD_OWAMP_TEST_BYTES
+                                                                    : SPD_STAMP_BYTES);
 
     if (s->sizes.n == 0 || spd_size_mix_min(&s->sizes) < least)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0,
@@ -97,17 +98,44 @@ static enum spd_err prepare_flow(struct spd_flows *f, size_t i, struct spd_diag 
     return err;
 }
 
+/* A system that promises more memory than it has would end the program later,
+ * in the middle of the test. */
+static enum spd_err check_room(const struct spd_flows_spec *spec, struct spd_diag *diag)
+{
+    const struct spd_flow *flow = NULL;
+    const uint64_t bytes_each = sizeof(*flow->packets) + sizeof(*flow->states) +
+                                sizeof(*flow->sched_ns) + sizeof(*flow->sent_ns) +
+                                sizeof(*flow->index_of) + sizeof(*flow->returned);
+    uint64_t available = spd_pagemem_available_bytes(), n_packets = 0;
+
+    if (spec->n_flows == 0 || spec->n_flows > SPD_FLOWS_MAX)
+        return spd_diag_set(diag, SPD_ERR_RANGE, 0, "a test has 1 to %d flows", SPD_FLOWS_MAX);
+    for (size_t i = 0; i < spec->n_flows; i++)
+        if (spec->flows[i].kind != SPD_FLOW_NOISE)
+            n_packets += spec->flows[i].info.n_packets;
+    if (available > 0 && n_packets > available / bytes_each)
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0,
+                            "%" PRIu64 " packets need %" PRIu64 " MiB of memory, of which there "
+                            "are %" PRIu64 "; ask for fewer packets",
+                            n_packets, n_packets * bytes_each >> 20, available >> 20);
+    return SPD_ERR_OK;
+}
+
 enum spd_err spd_flows_create(const struct spd_flows_spec *spec, struct spd_ring_buffer *records,
                               spd_flows_notify *notify, void *context, struct spd_flows **out,
                               struct spd_diag *diag)
 {
     struct spd_cport_config port = { .single_owner = true,
                                      .max_queued_sends = SPD_FLOW_SEND_UNITS * SPD_FLOWS_MAX };
-    struct spd_flows *f = calloc(1, sizeof(*f));
+    struct spd_flows *f;
     spd_ns error_ns = -1;
     enum spd_err err = SPD_ERR_OK;
     int synchronised;
 
+    err = check_room(spec, diag);
+    if (err)
+        return err;
+    f = calloc(1, sizeof(*f));
     if (!f)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the test");
     f->spec = *spec;

@@ -1,5 +1,5 @@
 /*
- * Shared by flows.c (the schedule and the sends), flows_replies.c (what comes
+ * Shared by flows.c (the steps), flows_send.c (one packet), flows_replies.c (what comes
  * back, stamps, hand-over of records) and flows_open.c (resources); nobody else
  * includes it.
  */
@@ -23,6 +23,8 @@ enum spd_flow_op { SPD_FLOW_OP_SEND = 1, SPD_FLOW_OP_RECEIVE };
 enum spd_flow_packet_state {
     SPD_FLOW_PACKET_EMITTED = 1,
     SPD_FLOW_PACKET_SETTLED = 2, /* its send has completed */
+    SPD_FLOW_PACKET_HANDED = 4,  /* successfully: it has a number among the stamps */
+    SPD_FLOW_PACKET_STAMPED = 8, /* its stamp is in the record, or will never come */
 };
 
 struct spd_flow {
@@ -48,7 +50,8 @@ struct spd_flow {
     int64_t *sent_ns;
     uint32_t *index_of;     /* number of hand-over -> packet */
     uint32_t n_handed;
-    uint32_t n_stamped;     /* numbers below have their stamp in the record */
+    uint32_t n_numbered;    /* packets below have completed, and their numbers */
+    uint32_t n_stamped;     /* numbers below have their stamp in the record, or never will */
     uint32_t *returned;     /* packets in the order of their replies */
     uint32_t n_returned;
     uint32_t n_considered;  /* of returned, handed to the ring */
@@ -68,10 +71,13 @@ struct spd_flows {
     uint64_t counter_hz;
     spd_ns slack_ns;
     int state;
-    atomic_bool cancel_wanted; /* by other threads, who then post to wake this one */
+    atomic_uint n_cancels;  /* by other threads, who then post to wake this one */
     bool cancelled;
+    bool hurried;           /* cancelled again: nothing more is waited for */
     bool stopped;
+    bool port_failed;
     unsigned n_in_flight;
+    unsigned n_sending;     /* of n_in_flight */
     uint16_t error_estimate;
     spd_ns active_ns;       /* steady time when something last came in or went out */
     spd_ns collected_ns;    /* steady time of the last look for stamps */
@@ -92,6 +98,12 @@ void spd_flow_send_termination(struct spd_flows *f, struct spd_flow *flow);
 /* Records of packets that are sent and stamped, in order. */
 void spd_flow_hand_over_sent(struct spd_flows *f, struct spd_flow *flow);
 bool spd_flow_one_way_is_settled(const struct spd_flow *flow);
+
+/* flows_send.c */
+void spd_flow_schedule_next(struct spd_flow *flow);
+void spd_flow_send_packet(struct spd_flows *f, struct spd_flow *flow); /* now, late or not */
+void spd_flow_on_sent(struct spd_flow *flow, const struct spd_unit *unit,
+                      const struct spd_completion *c);
 
 /* flows_replies.c */
 bool spd_flow_hand_over(struct spd_flows *f, struct spd_flow *flow, uint32_t index);

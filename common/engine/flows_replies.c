@@ -9,6 +9,8 @@
 #include "common/wire/ntptime.h"
 #include "common/wire/stamp.h"
 
+#define STAMPS_AHEAD 64 /* how far behind a missing one is looked */
+
 /* ------------------------------------------------------------------ replies */
 
 void spd_flow_queue_receive(struct spd_flows *f, struct spd_flow *flow, struct spd_unit *unit)
@@ -39,7 +41,23 @@ static void note_times(struct spd_flow_packet *p, const struct spd_unit *unit,
     p->t3_ns = t3.ns;
 }
 
-static void on_reply(struct spd_flow *flow, const struct spd_unit *unit,
+/* A record of its own; the first reply's stays as it is. */
+static void on_duplicate(struct spd_flows *f, const struct spd_flow_packet *first,
+                         const struct spd_unit *unit, const struct spd_stamp_reply *reply,
+                         spd_wall dequeued)
+{
+    struct spd_flow_packet again = *first;
+
+    if (!f->ring)
+        return;
+    again.flags = SPD_FLOW_SENT | SPD_FLOW_ARRIVED | SPD_FLOW_RETURNED | SPD_FLOW_DUPLICATE;
+    again.flags |= first->flags & (SPD_FLOW_T1_KERNEL | SPD_FLOW_LATE);
+    again.reflector_seq = reply->seq;
+    note_times(&again, unit, reply, dequeued);
+    (void)spd_ring_buffer_push(f->ring, &again);
+}
+
+static void on_reply(struct spd_flows *f, struct spd_flow *flow, const struct spd_unit *unit,
                      const struct spd_stamp_reply *reply, spd_wall dequeued)
 {
     struct spd_flow_counts *counts = flow->counts;
@@ -53,9 +71,13 @@ static void on_reply(struct spd_flow *flow, const struct spd_unit *unit,
         return;
     }
     p = &flow->packets[reply->sender_seq];
+    if (!(p->flags & SPD_FLOW_SENT)) {
+        counts->n_unexpected++; /* to what never left this host */
+        return;
+    }
     if (p->flags & SPD_FLOW_RETURNED) {
         counts->n_duplicates++;
-        p->flags |= SPD_FLOW_DUPLICATE;
+        on_duplicate(f, p, unit, reply, dequeued);
         return;
     }
     counts->ssid_returned = reply->ssid == flow->ssid;
@@ -83,7 +105,7 @@ void spd_flow_on_received(struct spd_flows *f, struct spd_flow *flow, struct spd
     }
     if (c->err == SPD_ERR_OK || c->err == SPD_ERR_TRUNCATED) {
         if (spd_stamp_read_reply(unit->data, c->n_bytes, &reply) == SPD_ERR_OK)
-            on_reply(flow, unit, &reply, dequeued);
+            on_reply(f, flow, unit, &reply, dequeued);
         else
             flow->counts->n_unexpected++;
     }
@@ -92,26 +114,44 @@ void spd_flow_on_received(struct spd_flows *f, struct spd_flow *flow, struct spd
 
 /* ------------------------------------------------------------------- stamps */
 
-static void assign_stamps(struct spd_flow *flow)
+static void assign_stamp(struct spd_flow *flow)
 {
-    while (flow->n_stamped < flow->n_handed && flow->sched_ns[flow->n_stamped]) {
-        struct spd_flow_packet *p = &flow->packets[flow->index_of[flow->n_stamped]];
+    uint32_t index = flow->index_of[flow->n_stamped];
+    struct spd_flow_packet *p = &flow->packets[index];
 
-        p->t1_ns = flow->sched_ns[flow->n_stamped++];
+    if (flow->sched_ns[flow->n_stamped]) {
+        p->t1_ns = flow->sched_ns[flow->n_stamped];
         p->flags |= SPD_FLOW_T1_KERNEL;
     }
+    flow->states[index] |= SPD_FLOW_PACKET_STAMPED;
+    flow->n_stamped++;
 }
 
-/* At the end a missing stamp must not hide those behind it. */
+/* Stamps come in their order: one that is missing while later ones are there
+ * is lost, and must not hold up the records behind it. */
+static bool is_lost(const struct spd_flow *flow)
+{
+    uint32_t last = flow->n_stamped + STAMPS_AHEAD;
+
+    if (last >= flow->n_handed)
+        last = flow->n_handed - 1;
+    for (uint32_t k = flow->n_stamped + 1; k <= last; k++)
+        if (flow->sched_ns[k])
+            return true;
+    return false;
+}
+
+static void assign_stamps(struct spd_flow *flow)
+{
+    while (flow->n_stamped < flow->n_handed && (flow->sched_ns[flow->n_stamped] || is_lost(flow)))
+        assign_stamp(flow);
+}
+
+/* At the end none will come any more. */
 static void assign_all_stamps(struct spd_flow *flow)
 {
-    for (; flow->n_stamped < flow->n_handed; flow->n_stamped++)
-        if (flow->sched_ns[flow->n_stamped]) {
-            struct spd_flow_packet *p = &flow->packets[flow->index_of[flow->n_stamped]];
-
-            p->t1_ns = flow->sched_ns[flow->n_stamped];
-            p->flags |= SPD_FLOW_T1_KERNEL;
-        }
+    while (flow->n_stamped < flow->n_handed)
+        assign_stamp(flow);
 }
 
 void spd_flows_collect_stamps(struct spd_flows *f)
@@ -150,7 +190,7 @@ void spd_flows_hand_over(struct spd_flows *f)
             spd_flow_hand_over_sent(f, flow);
         while (flow->packets && flow->n_considered < flow->n_returned) {
             uint32_t index = flow->returned[flow->n_considered];
-            bool stamped = !flow->stamps || (flow->packets[index].flags & SPD_FLOW_T1_KERNEL);
+            bool stamped = !flow->stamps || (flow->states[index] & SPD_FLOW_PACKET_STAMPED);
 
             if (!stamped || !spd_flow_hand_over(f, flow, index))
                 break;
