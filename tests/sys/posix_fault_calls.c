@@ -65,6 +65,12 @@ WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t
 WRAP(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *n),
      (fd, level, name, value, n), -1, WAYS(ENOPROTOOPT, ENOBUFS))
 WRAP(int, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), -1, WAYS(ENOBUFS))
+WRAP(int, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), -1, WAYS(ENOTCONN))
+WRAP(int, listen, (int fd, int backlog), (fd, backlog), -1, WAYS(EADDRINUSE, EOPNOTSUPP))
+WRAP(int, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags), -1,
+     WAYS(ONCE(EINTR), EMFILE, ECONNABORTED))
+WRAP(int, poll, (struct pollfd * fds, nfds_t n, int limit_ms), (fds, n, limit_ms), -1,
+     WAYS(ENOMEM, ONCE(EINTR)))
 WRAP(ssize_t, send, (int fd, const void *data, size_t n, int flags), (fd, data, n, flags), -1,
      WAYS(ONCE(ENOBUFS), ONCE(EPERM), ONCE(EHOSTUNREACH)))
 WRAP(ssize_t, sendto,

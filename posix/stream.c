@@ -1,0 +1,362 @@
+/*
+ * TCP over non-blocking sockets and poll(2); the waker is an eventfd. On the
+ * thread that owns the streams.
+ */
+#include "common/sys/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/assert.h"
+#include "common/sys/clock.h"
+#include "posix/oserr.h"
+#include "posix/sockaddr.h"
+
+#define BACKLOG 128
+
+struct spd_stream {
+    int fd;
+};
+
+struct spd_stream_waker {
+    int fd;
+};
+
+static const char *remedy(int os_errno)
+{
+    switch (os_errno) {
+    case EADDRINUSE:
+        return "; stop the program that holds the port ('ss -ltnp' names it) or choose another";
+    case EACCES:
+    case EPERM:
+        return "; run as root, give the program cap_net_bind_service, or choose a port from 1024 "
+               "up";
+    case EADDRNOTAVAIL:
+        return "; no interface of this host has that address ('ip addr' shows them)";
+    case ECONNREFUSED:
+        return "; nothing listens there: start it, or give the right port";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return "; check the address, the route and firewalls";
+    case EMFILE:
+    case ENFILE:
+        return "; too many files are open (ulimit -n)";
+    default:
+        return "";
+    }
+}
+
+static enum spd_err explain(struct spd_diag *diag, const char *what, const struct spd_addr *addr,
+                            int os_errno)
+{
+    char text[SPD_ADDR_TEXT_BYTES];
+    enum spd_err err = os_errno == ETIMEDOUT ? SPD_ERR_TIMEOUT : spd_oserr_map(os_errno);
+
+    return spd_diag_set(diag, err, os_errno, "cannot %s TCP %s: %s (%s)%s", what,
+                        spd_addr_format(addr, text), spd_err_text(err), spd_oserr_name(os_errno),
+                        remedy(os_errno));
+}
+
+static struct spd_stream *stream_of(int fd)
+{
+    struct spd_stream *stream = malloc(sizeof *stream);
+
+    if (stream != NULL) {
+        stream->fd = fd;
+    }
+    return stream;
+}
+
+static int open_socket(enum spd_family family)
+{
+    return socket(spd_sockaddr_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static bool bind_to(int fd, const struct spd_addr *local)
+{
+    struct sockaddr_storage address;
+    socklen_t n = spd_sockaddr_from(local, &address);
+
+    return bind(fd, (struct sockaddr *)&address, n) == 0;
+}
+
+enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream **out,
+                               struct spd_diag *diag)
+{
+    int fd = open_socket(local->family);
+    int on = 1;
+
+    if (fd < 0) {
+        return explain(diag, "listen on", local, errno);
+    }
+    /* Connections of a server before this one must not keep its port. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if ((local->family == SPD_FAMILY_IPV6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
+        !bind_to(fd, local) || listen(fd, BACKLOG) != 0) {
+        int os_errno = errno;
+
+        close(fd);
+        return explain(diag, "listen on", local, os_errno);
+    }
+    *out = stream_of(fd);
+    if (*out == NULL) {
+        close(fd);
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for a connection");
+    }
+    return SPD_ERR_OK;
+}
+
+enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **out)
+{
+    struct spd_stream *stream = stream_of(-1);
+
+    if (stream == NULL) {
+        return SPD_ERR_LIMIT;
+    }
+    do {
+        stream->fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (stream->fd < 0 && errno == EINTR);
+    if (stream->fd < 0) {
+        int os_errno = errno;
+
+        free(stream);
+        if (os_errno == EAGAIN) {
+            return SPD_ERR_TIMEOUT;
+        }
+        return os_errno == EMFILE || os_errno == ENFILE || os_errno == ENOMEM || os_errno == ENOBUFS
+                   ? SPD_ERR_LIMIT
+                   : SPD_ERR_IO;
+    }
+    *out = stream;
+    return SPD_ERR_OK;
+}
+
+/* Milliseconds for poll, rounded up; the rest of a long wait comes later. */
+static int poll_ms(spd_ns left_ns)
+{
+    spd_ns ms = left_ns / SPD_NS_PER_MS + (left_ns % SPD_NS_PER_MS != 0);
+
+    return left_ns <= 0 ? 0 : ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+static spd_ns left_of(spd_ns timeout_ns, spd_ticks start)
+{
+    if (timeout_ns == SPD_NS_FOREVER) {
+        return SPD_NS_FOREVER;
+    }
+    return timeout_ns - spd_ticks_diff_ns(spd_clock_now(), start, spd_clock_frequency_hz());
+}
+
+/* As poll, but for the whole time also when a signal comes; 0 for time-out. */
+static int poll_for(struct pollfd *fds, size_t n, spd_ns timeout_ns)
+{
+    spd_ticks start = spd_clock_now();
+    spd_ns left_ns = timeout_ns;
+    int rc;
+
+    do {
+        rc = poll(fds, (nfds_t)n, poll_ms(left_ns));
+        left_ns = left_of(timeout_ns, start);
+    } while ((rc < 0 && errno == EINTR) || (rc == 0 && left_ns > 0));
+    return rc;
+}
+
+/* Returns 0 or an errno. */
+static int finish_connect(int fd, spd_ns timeout_ns)
+{
+    struct pollfd want = { .fd = fd, .events = POLLOUT };
+    socklen_t n = sizeof(int);
+    int rc = poll_for(&want, 1, timeout_ns);
+    int os_errno = 0;
+
+    if (rc <= 0) {
+        return rc == 0 ? ETIMEDOUT : errno;
+    }
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_errno, &n) == 0 ? os_errno : errno;
+}
+
+enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_addr *local,
+                                spd_ns timeout_ns, struct spd_stream **out, struct spd_diag *diag)
+{
+    struct sockaddr_storage address;
+    socklen_t n = spd_sockaddr_from(remote, &address);
+    int fd = open_socket(remote->family);
+    int os_errno = 0;
+
+    if (fd < 0) {
+        return explain(diag, "connect to", remote, errno);
+    }
+    if (local != NULL && local->family != SPD_FAMILY_NONE && !bind_to(fd, local)) {
+        os_errno = errno;
+        close(fd);
+        return explain(diag, "connect from", local, os_errno);
+    }
+    if (connect(fd, (struct sockaddr *)&address, n) != 0) {
+        os_errno = errno == EINPROGRESS || errno == EINTR ? finish_connect(fd, timeout_ns) : errno;
+    }
+    if (os_errno == 0) {
+        *out = stream_of(fd);
+        if (*out != NULL) {
+            return SPD_ERR_OK;
+        }
+        close(fd);
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for a connection");
+    }
+    close(fd);
+    return explain(diag, "connect to", remote, os_errno);
+}
+
+void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+
+    *out = (struct spd_addr){ 0 };
+    if (getsockname(stream->fd, (struct sockaddr *)&address, &n) == 0) {
+        (void)spd_sockaddr_to(&address, out);
+    }
+}
+
+void spd_stream_peer(const struct spd_stream *stream, struct spd_addr *out)
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+
+    *out = (struct spd_addr){ 0 };
+    if (getpeername(stream->fd, (struct sockaddr *)&address, &n) == 0) {
+        (void)spd_sockaddr_to(&address, out);
+    }
+}
+
+enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capacity, size_t *n_out)
+{
+    ssize_t n;
+
+    do {
+        n = recv(stream->fd, out, capacity, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return errno == EAGAIN ? SPD_ERR_TIMEOUT : SPD_ERR_IO;
+    }
+    if (n == 0) {
+        return SPD_ERR_CLOSED;
+    }
+    *n_out = (size_t)n;
+    return SPD_ERR_OK;
+}
+
+enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size_t n,
+                              size_t *n_written)
+{
+    ssize_t rc;
+
+    SPD_ASSERT(n > 0);
+    do {
+        rc = send(stream->fd, bytes, n, MSG_NOSIGNAL);
+    } while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        return errno == EAGAIN ? SPD_ERR_TIMEOUT : SPD_ERR_IO;
+    }
+    *n_written = (size_t)rc;
+    return SPD_ERR_OK;
+}
+
+void spd_stream_close(struct spd_stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    close(stream->fd);
+    free(stream);
+}
+
+enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_diag *diag)
+{
+    struct spd_stream_waker *waker = malloc(sizeof *waker);
+
+    if (waker == NULL) {
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the control thread");
+    }
+    waker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (waker->fd < 0) {
+        int os_errno = errno;
+
+        free(waker);
+        return spd_diag_set(diag, spd_oserr_map(os_errno), os_errno,
+                            "cannot wake the control thread: eventfd: %s",
+                            spd_oserr_name(os_errno));
+    }
+    *out = waker;
+    return SPD_ERR_OK;
+}
+
+void spd_stream_waker_wake(struct spd_stream_waker *waker)
+{
+    uint64_t one = 1;
+    ssize_t rc;
+
+    /* Full (EAGAIN) is woken too. */
+    do {
+        rc = write(waker->fd, &one, sizeof one);
+    } while (rc < 0 && errno == EINTR);
+}
+
+void spd_stream_waker_destroy(struct spd_stream_waker *waker)
+{
+    if (waker == NULL) {
+        return;
+    }
+    close(waker->fd);
+    free(waker);
+}
+
+/* A wake that cannot be read stays, and is found again. */
+static void clear(const struct spd_stream_waker *waker)
+{
+    uint64_t count;
+    ssize_t rc;
+
+    do {
+        rc = read(waker->fd, &count, sizeof count);
+    } while (rc < 0 && errno == EINTR);
+}
+
+enum spd_err spd_stream_wait(struct spd_stream_want *wants, size_t n,
+                             struct spd_stream_waker *waker, spd_ns timeout_ns)
+{
+    struct pollfd fds[SPD_STREAM_WANTS_MAX + 1];
+    int rc;
+
+    SPD_ASSERT(n <= SPD_STREAM_WANTS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        short events = (short)((wants[i].read ? POLLIN : 0) | (wants[i].write ? POLLOUT : 0));
+
+        /* Without a want, failure alone would still wake: leave it out. */
+        fds[i] = (struct pollfd){ .fd = events ? wants[i].stream->fd : -1, .events = events };
+        wants[i].is_readable = wants[i].is_writable = false;
+    }
+    fds[n] = (struct pollfd){ .fd = waker ? waker->fd : -1, .events = POLLIN };
+    rc = poll_for(fds, n + 1, timeout_ns);
+    if (rc < 0) {
+        return errno == ENOMEM ? SPD_ERR_NOMEM : SPD_ERR_IO;
+    }
+    if (rc == 0) {
+        return SPD_ERR_TIMEOUT;
+    }
+    if (fds[n].revents != 0) {
+        clear(waker);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool failed = fds[i].revents & (POLLERR | POLLHUP | POLLNVAL);
+
+        wants[i].is_readable = wants[i].read && (failed || (fds[i].revents & POLLIN));
+        wants[i].is_writable = wants[i].write && (failed || (fds[i].revents & POLLOUT));
+    }
+    return SPD_ERR_OK;
+}
