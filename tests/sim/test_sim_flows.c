@@ -290,6 +290,7 @@ static struct odd {
     struct spd_udp_meta meta;
     uint8_t request[200], replies[8][200];
     unsigned n_requests, n_replies;
+    uint32_t not_sent; /* 0: everything was */
 } odd;
 
 static void odd_send(const struct spd_stamp_reply *reply, size_t n_bytes)
@@ -332,6 +333,10 @@ static void odd_answer(void)
     bad = reply;
     bad.ssid = 0; /* the reflector is known to return the SSID */
     odd_send(&bad, 64);
+    bad = reply;
+    bad.sender_seq = odd.not_sent; /* to what never left */
+    if (odd.not_sent > 0 && request.seq == odd.not_sent + 1)
+        odd_send(&bad, 64);
     assert_int_equal(spd_cport_commit(odd.port, NULL), SPD_ERR_OK);
 }
 
@@ -402,6 +407,47 @@ static void replies_that_fit_no_packet_change_nothing(void **state)
         /* The reply without an SSID to the very last packet comes after the end. */
         assert_in_range(c->n_unexpected, 249, 250);
     }
+    check_taken();
+}
+
+static void a_reply_to_what_never_left_is_unexpected(void **state)
+{
+    (void)state;
+    sim_flows_prepare(1);
+    sf.no_reflector = true;
+    sf.spec.n_flows = 1;
+    sf.spec.timeout_ns = 100 * MS;
+    odd_start();
+    odd.not_sent = 7;
+    sim_fail_send(SIM_FLOWS_SENDER, 7, SPD_ERR_PERM);
+    sim_flows_start();
+    sim_flows_run();
+    odd_end();
+    assert_int_equal(sf.record->counts[0].n_sent, 49);
+    assert_int_equal(sf.record->counts[0].n_returned, 49);
+    assert_in_range(sf.record->counts[0].n_unexpected, 49 * 5, 49 * 5 + 1);
+    assert_int_equal(sf.record->packets[0][7].flags & SPD_FLOW_RETURNED, 0);
+    check_taken();
+}
+
+static void a_reflector_that_dies_leaves_a_result(void **state)
+{
+    struct spd_reflector *reflector;
+
+    (void)state;
+    sim_flows_prepare(1);
+    sim_flows_start();
+    while (sim_now_ns() < 500 * MS)
+        assert_true(sim_flows_step(500 * MS - sim_now_ns()));
+    reflector = sf.reflector;
+    sf.reflector = NULL;
+    spd_reflector_destroy(reflector);
+    spd_cport_close(sf.far_port);
+    spd_cport_destroy(sf.far_port);
+    sim_flows_run();
+    assert_int_equal(sf.record->outcome.err, SPD_ERR_OK);
+    assert_in_range(sf.record->counts[0].n_returned, 20, 26);
+    assert_in_range(sf.record->counts[0].n_unreachable, 20, 30);
     check_taken();
 }
 
@@ -536,19 +582,20 @@ static void sends_that_fail_are_told_and_do_not_shift_stamps(void **state)
 }
 
 /* The test's own link takes less than the flow has: sends wait in the send
- * buffer, and when the test ends each of them has left, or is told not to have. */
-static void sends_that_wait_at_the_end_are_not_called_sent(void **state)
+ * buffer, and when the test ends each of them has left, or is told not to have.
+ * Returns how many were sent. */
+static uint32_t send_into_a_slow_link(spd_ns timeout_ns)
 {
     struct sim_link slow = { .rate_bps = 100000, .local_queue = true, .queue_bytes = 1000000 };
     struct sim_host_config host = { .max_buffer_bytes = 20000 };
     struct spd_sink_counters taken;
     const struct spd_flow_counts *c;
+    uint32_t n_sent;
 
-    (void)state;
     sim_flows_prepare(1);
     sf.spec.n_flows = 0;
     sim_flows_add_noise(SPD_PACING_RATE, 1000000)->ends_ns = 3 * SPD_NS_PER_S;
-    sf.spec.timeout_ns = 500 * MS;
+    sf.spec.timeout_ns = timeout_ns;
     sim_link_set(SIM_FLOWS_SENDER, SIM_FLOWS_SINK, &slow);
     sim_host_set(SIM_FLOWS_SENDER, &host);
     sim_flows_start();
@@ -556,9 +603,20 @@ static void sends_that_wait_at_the_end_are_not_called_sent(void **state)
     sim_advance(20 * SPD_NS_PER_S);
     c = &sf.record->counts[0];
     spd_sink_counters(sf.sink, &taken);
+    n_sent = c->n_sent;
     assert_true(c->n_not_sent > 100);
-    assert_int_equal(c->n_sent, taken.n_received);
+    assert_int_equal(n_sent, taken.n_received);
     assert_int_equal(c->n_bytes_sent, taken.n_bytes);
+    sim_flows_end(NULL);
+    return n_sent;
+}
+
+static void sends_that_wait_at_the_end_get_their_time_and_are_not_called_sent(void **state)
+{
+    (void)state;
+    /* All 32 that waited get out, given the time. */
+    assert_in_range(send_into_a_slow_link(20 * SPD_NS_PER_S) - send_into_a_slow_link(500 * MS), 10,
+                    32);
 }
 
 /* -------------------------------------------------------------------- noise */
@@ -846,11 +904,13 @@ int main(void)
         CASE(losses_are_told_packet_by_packet),
         CASE(duplicates_have_records_of_their_own),
         CASE(replies_that_fit_no_packet_change_nothing),
+        CASE(a_reply_to_what_never_left_is_unexpected),
+        CASE(a_reflector_that_dies_leaves_a_result),
         CASE(nobody_there_is_no_loss_but_a_reason),
         CASE(stamps_that_are_denied_are_replaced_by_the_programs_own),
         CASE(a_lost_stamp_holds_nothing_up),
         CASE(sends_that_fail_are_told_and_do_not_shift_stamps),
-        CASE(sends_that_wait_at_the_end_are_not_called_sent),
+        CASE(sends_that_wait_at_the_end_get_their_time_and_are_not_called_sent),
         CASE(noise_fills_its_place_beside_the_flows),
         CASE(noise_alone_ends_at_its_time_or_number),
         CASE(noise_that_hits_a_reflector_is_not_answered),
