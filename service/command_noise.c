@@ -55,23 +55,33 @@ static void on_post(void *context, uintptr_t key, uint32_t event)
         spd_controller_cancel(n->controller, n->test);
 }
 
-static double rate_bps(uint64_t n_bytes, spd_ns duration_ns)
+/* From the first packet to the last, which is not counted: its time is over
+ * only when the next one would come. */
+static double rate_bps(uint64_t n_bytes, uint32_t last_bytes, spd_ns first_ns, spd_ns last_ns)
 {
-    return duration_ns > 0 ? (double)n_bytes * 8e9 / (double)duration_ns : 0;
+    return last_ns > first_ns ? (double)(n_bytes - last_bytes) * 8e9 / (double)(last_ns - first_ns)
+                              : 0;
 }
 
 static int write_noise(const struct noise *n)
 {
     const struct spd_flow_counts *c = &n->record->counts[0];
     spd_ns duration_ns = n->record->duration_ns;
-    double achieved = rate_bps(c->n_bytes_sent, duration_ns);
+    double achieved = rate_bps(c->n_bytes_sent, c->last_bytes, c->first_sent_ns, c->last_sent_ns);
+    char text[SPD_ADDR_TEXT_BYTES];
+
+    if (c->n_unreachable > 0 && !n->settings->quiet)
+        fprintf(stderr,
+                "stampede: %s: %s: nobody takes the noise, and answers cross the network; start "
+                "\"stampede noise --sink\" there\n",
+                spd_addr_format(&n->record->info[0].target, text), spd_err_text(c->unreachable));
 
     if (n->settings->json)
         printf("{\"schema\": \"stampede.noise/1\", \"n_sent\": %" PRIu32
-               ", \"n_not_sent\": %" PRIu32 ", \"n_late\": %" PRIu32 ", \"n_bytes\": %" PRIu64
-               ", \"duration_ns\": %" PRId64 ", \"rate_asked_bps\": %" PRIu64
-               ", \"rate_bps\": %.0f, \"interrupted\": %s}\n",
-               c->n_sent, c->n_not_sent, c->n_late, c->n_bytes_sent, duration_ns,
+               ", \"n_unreachable\": %" PRIu32 ", \"n_not_sent\": %" PRIu32 ", \"n_late\": %" PRIu32
+               ", \"n_bytes\": %" PRIu64 ", \"duration_ns\": %" PRId64
+               ", \"rate_asked_bps\": %" PRIu64 ", \"rate_bps\": %.0f, \"interrupted\": %s}\n",
+               c->n_sent, c->n_unreachable, c->n_not_sent, c->n_late, c->n_bytes_sent, duration_ns,
                n->settings->rate_bps, achieved, n->record->interrupted ? "true" : "false");
     else
         printf("%" PRIu32 " packets, %" PRIu64 " bytes in %.3f s: %.0f bit/s of IP packets, asked "
@@ -131,12 +141,12 @@ static void write_sink(const struct sink *s)
                ", \"n_dropped_by_system\": %" PRIu64 ", \"duration_ns\": %" PRId64
                ", \"rate_bps\": %.0f}\n",
                c.n_received, c.n_bytes, c.n_receive_failed, c.n_dropped_by_system, duration_ns,
-               rate_bps(c.n_bytes, duration_ns));
+               rate_bps(c.n_bytes, c.last_bytes, c.first_ns, c.last_ns));
     else
         printf("%" PRIu64 " packets, %" PRIu64 " bytes in %.3f s: %.0f bit/s of IP packets\n"
                "%" PRIu64 " dropped by the system: receive buffer full\n",
-               c.n_received, c.n_bytes, (double)duration_ns / 1e9, rate_bps(c.n_bytes, duration_ns),
-               c.n_dropped_by_system);
+               c.n_received, c.n_bytes, (double)duration_ns / 1e9,
+               rate_bps(c.n_bytes, c.last_bytes, c.first_ns, c.last_ns), c.n_dropped_by_system);
     fflush(stdout);
 }
 

@@ -52,6 +52,7 @@ struct spd_flow_counts {
     uint32_t n_duplicates;
     uint32_t n_unexpected;      /* replies that fit no packet */
     uint64_t n_bytes_sent;      /* IP packets */
+    uint16_t last_bytes;        /* of the last one: a rate from the first to the last leaves it out */
     spd_ns lateness_max_ns;     /* of what was handed over, also if it failed later */
     spd_ns lateness_sum_ns;
     spd_ns first_sent_ns;       /* counter time of the first and the last packet, from the */

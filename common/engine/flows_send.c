@@ -33,6 +33,7 @@ static void note_sent(struct spd_flows *f, struct spd_flow *flow, spd_ns at_ns)
     c->last_sent_ns = at_ns;
     c->n_sent++;
     c->n_bytes_sent += flow->next_size;
+    c->last_bytes = flow->next_size;
     c->lateness_sum_ns += late_ns;
     if (late_ns > c->lateness_max_ns)
         c->lateness_max_ns = late_ns;

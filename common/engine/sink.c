@@ -105,7 +105,8 @@ static void on_received(struct spd_sink *s, struct spd_unit *unit, const struct 
         if (n->n_received++ == 0)
             n->first_ns = now_ns;
         n->last_ns = now_ns;
-        n->n_bytes += c->n_bytes + spd_addr_header_bytes(&unit->meta.from);
+        n->last_bytes = c->n_bytes + (uint32_t)spd_addr_header_bytes(&unit->meta.from);
+        n->n_bytes += n->last_bytes;
     } else {
         n->n_receive_failed++;
     }

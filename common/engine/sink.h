@@ -18,6 +18,7 @@ struct spd_sink;
 struct spd_sink_counters {
     uint64_t n_received;
     uint64_t n_bytes;             /* IP packets */
+    uint32_t last_bytes;          /* of the last one */
     uint64_t n_receive_failed;
     uint64_t n_dropped_by_system; /* receive buffers full; what the system tells */
     spd_ns first_ns;              /* counter time of the first and the last packet */
