@@ -23,6 +23,13 @@ struct spd_flow_spec {
     enum spd_flow_kind kind;
     struct spd_schedule_spec schedule;
     spd_ns starts_ns;           /* after the start of the test */
+    /* Flows that take turns: each interval has n_turns places at equal distances,
+     * and who gets which is drawn anew for each, so that none always comes
+     * before another. All have the same interval and turn_seed, and numbers of
+     * their own below n_turns; 0: every packet at the interval's begin. */
+    uint32_t n_turns;
+    uint32_t turn;
+    uint64_t turn_seed;
     spd_ns ends_ns;             /* noise: no packet is due later; 0 for ever */
     uint64_t session;           /* one-way: of the mark in packets with room for it; 0: no mark */
     uint32_t n_termination;     /* one-way: packets that end the session, also when cancelled */

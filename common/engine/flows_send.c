@@ -9,6 +9,21 @@
 #include "common/wire/padding.h"
 #include "common/wire/stamp.h"
 
+/* The place of a packet in its interval: the flows' order, turned by a number
+ * that depends on the interval alone. */
+static spd_ns turn_ns(const struct spd_flow_spec *spec, uint32_t seq)
+{
+    uint64_t z = spec->turn_seed + (seq + UINT64_C(1)) * UINT64_C(0x9E3779B97F4A7C15);
+
+    if (spec->n_turns == 0)
+        return 0;
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9); /* SplitMix64 */
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return (spd_ns)((spec->turn + (z >> 32)) % spec->n_turns) * spec->schedule.interval_ns /
+           spec->n_turns;
+}
+
 void spd_flow_schedule_next(struct spd_flow *flow)
 {
     uint32_t n = flow->spec->info.n_packets;
@@ -18,7 +33,7 @@ void spd_flow_schedule_next(struct spd_flow *flow)
         return;
     }
     spd_schedule_next(&flow->schedule, &flow->due_ns, &flow->next_size);
-    flow->due_ns += flow->spec->starts_ns;
+    flow->due_ns += flow->spec->starts_ns + turn_ns(flow->spec, flow->next_seq);
     if (flow->spec->ends_ns > 0 && flow->due_ns >= flow->spec->ends_ns)
         flow->over = true;
 }

@@ -188,6 +188,50 @@ static void flows_are_merged_by_due_time(void **state)
     }
 }
 
+/* Each interval has one packet of each flow, at its places; each flow is first
+ * about as often as any other, and nobody can tell when. */
+static void flows_that_take_turns_share_every_interval(void **state)
+{
+    enum { N_FLOWS = 3, N = 600 };
+    unsigned n_first[N_FLOWS] = { 0 }, n_changes = 0, last = N_FLOWS;
+
+    (void)state;
+    sim_flows_prepare(5);
+    sf.spec.n_flows = N_FLOWS;
+    sf.spec.flows[2] = sf.spec.flows[1];
+    for (uint32_t i = 0; i < N_FLOWS; i++) {
+        sf.spec.flows[i].starts_ns = 0;
+        sf.spec.flows[i].n_turns = N_FLOWS;
+        sf.spec.flows[i].turn = i;
+        sf.spec.flows[i].turn_seed = 77;
+        sf.spec.flows[i].info.n_packets = N;
+        sf.spec.flows[i].schedule.interval_ns = 30 * MS;
+    }
+    sf.ring_records = 4096;
+    sim_flows_start();
+    sim_flows_run();
+    for (uint32_t k = 0; k < N; k++) {
+        unsigned places = 0, first = 0;
+
+        for (size_t i = 0; i < N_FLOWS; i++) {
+            /* The test starts at 10 ms. */
+            spd_ns at_ns = truth_of(i, k, false)->sent_ns - 10 * MS - (spd_ns)k * 30 * MS;
+
+            assert_true(at_ns == 0 || at_ns == 10 * MS || at_ns == 20 * MS);
+            places |= 1u << (at_ns / (10 * MS));
+            first = at_ns == 0 ? (unsigned)i : first;
+        }
+        assert_int_equal(places, 7);
+        n_first[first]++;
+        n_changes += first != last;
+        last = first;
+    }
+    for (size_t i = 0; i < N_FLOWS; i++)
+        assert_in_range(n_first[i], N / N_FLOWS - 60, N / N_FLOWS + 60);
+    assert_in_range(n_changes, N * 2 / 3 - 60, N * 2 / 3 + 60);
+    assert_int_equal(sf.record->counts[0].lateness_max_ns, 0);
+}
+
 static void packets_due_together_leave_one_right_after_the_other(void **state)
 {
     (void)state;
@@ -899,6 +943,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_packet_leaves_when_it_is_due),
         CASE(flows_are_merged_by_due_time),
+        CASE(flows_that_take_turns_share_every_interval),
         CASE(packets_due_together_leave_one_right_after_the_other),
         CASE(late_packets_are_sent_and_told),
         CASE(losses_are_told_packet_by_packet),
