@@ -106,7 +106,9 @@ void spd_receiver_set_ring(struct spd_receiver *receiver, struct spd_ring_buffer
 void spd_receiver_stop(struct spd_receiver *receiver, enum spd_receiver_ending ending,
                        uint32_t n_taken);
 
-/* Any thread: the records kept so far; they stay where they are. */
+/* Any thread: the records kept so far; they stay where they are. Their
+ * reflector_seq, of no other use in one direction, is the Error Estimate of the
+ * send time. */
 size_t spd_receiver_kept(struct spd_receiver *receiver, const struct spd_flow_packet **packets);
 
 /* Complete once finished; the session's own fields from BEGAN on. Valid until

@@ -126,6 +126,7 @@ static void record_packet(struct spd_receiver *r, struct spd_unit *unit, size_t 
         size_t n = atomic_load_explicit(&r->n_kept, memory_order_relaxed);
 
         r->kept[n] = p;
+        r->kept[n].reflector_seq = test->error_estimate;
         atomic_store_explicit(&r->n_kept, n + 1, memory_order_release);
     }
     r->held[unit->index] = p;
