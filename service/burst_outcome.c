@@ -53,7 +53,9 @@ int spd_burst_outcome(const struct spd_settings *settings, struct spd_test_recor
 {
     struct spd_summary summary = { 0 };
     struct spd_host host;
-    struct spd_result result = { record, &summary, &host, SPD_VERSION };
+    struct spd_result result = {
+        .record = record, .summary = &summary, .host = &host, .version = SPD_VERSION
+    };
     struct spd_diag diag = { 0 };
     enum spd_err err;
 

@@ -27,6 +27,12 @@ const struct spd_command spd_commands[] = {
       "  stampede noise 192.0.2.7 --rate 100kbit --poisson --duration 30s\n"
       "  stampede noise 192.0.2.7:9000 --rate 2Mbit --size 64-1400\n",
       spd_command_noise, true },
+    { "analyze", SPD_COMMAND_ANALYZE, "LOG...",
+      "analyse logs again: one, or those of a one-way sender and its receivers",
+      "  stampede analyze flow.log\n"
+      "  stampede analyze sender.log receiver.log --csv packets.csv\n"
+      "  stampede analyze flow.log --skew least-squares --jump 15.6ms --json\n",
+      spd_command_analyze, false },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

@@ -8,6 +8,7 @@
 #define STREAM    SPD_COMMAND_STREAM
 #define NOISE     SPD_COMMAND_NOISE
 #define ANY       (BURST | REFLECT | STREAM | NOISE)
+#define ANALYZE   SPD_COMMAND_ANALYZE
 #define AT(field) offsetof(struct spd_settings, field)
 
 const struct spd_option spd_options[] = {
@@ -71,12 +72,28 @@ const struct spd_option spd_options[] = {
       "poll instead of sleeping: faster, takes a processor" },
     { "user-stamps", 0, BURST | STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(user_stamps),
       "do not ask for kernel stamps" },
-    { "json", 'j', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json), "print the result as JSON" },
-    { "records", 0, BURST, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
+    { "flow", 0, ANALYZE, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(flow),
+      "only the flow of this name" },
+    { "skew", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "METHOD", 0, 0, "hull", AT(skew),
+      "or least-absolute, least-squares, off" },
+    { "jump", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "TIME|auto|off", 0, 0, "auto", AT(jump),
+      "amount of a timer jump" },
+    { "codec", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "NAME", 0, 0, "G.711", AT(codec),
+      "codec assumed for voice quality" },
+    { "minimum", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "NS", 0, 0, NULL, AT(minimum),
+      "raw latency that counts as 0, from a calibration" },
+    { "json", 'j', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
+      "print the result as JSON" },
+    { "records", 0, BURST | STREAM | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
       "with --json: add every packet" },
-    { "csv", 0, BURST, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(csv),
+    { "csv", 0, BURST | STREAM | ANALYZE, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(csv),
       "write one row a packet (- is standard output)" },
-    { "quiet", 'q', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet), "no progress, no notices" },
-    { "help", 'h', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help), "this help" },
+    { "json-lines", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(json_lines),
+      "write one JSON object a packet, each on a line" },
+    { "plot", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "FILE.svg", 0, 0, NULL, AT(plot),
+      "draw latency over sequence number, and how it spreads" },
+    { "quiet", 'q', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
+      "no progress, no notices" },
+    { "help", 'h', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help), "this help" },
 };
 const size_t spd_n_options = sizeof(spd_options) / sizeof(spd_options[0]);

@@ -78,6 +78,13 @@ struct spd_settings {
     int dscp;
     int reply_dscp;
     const char *csv;
+    const char *json_lines;
+    const char *plot;
+    const char *skew;
+    const char *jump;
+    const char *codec;
+    const char *minimum;
+    const char *flow;
     const char *interface_name;
     const char *source;
     struct spd_texts listen;

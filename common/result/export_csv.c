@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/result/stream.h"
+#include "common/result/export_private.h"
 
 /* RFC 4180 section 2, rules 5 to 7. */
 static void write_quoted(struct spd_stream *stream, const char *text)
@@ -51,26 +51,36 @@ static void write_value(struct spd_stream *stream, const struct spd_field_value 
     spd_stream_text(stream, text);
 }
 
+void spd_csv_names(struct spd_stream *stream, enum spd_field_group group)
+{
+    for (size_t f = 0; f < spd_field_count(group); f++) {
+        spd_stream_text(stream, f > 0 ? "," : "");
+        write_quoted(stream, spd_field_path(spd_field_at(group, f)));
+    }
+    spd_stream_text(stream, "\r\n");
+}
+
+void spd_csv_row(struct spd_stream *stream, enum spd_field_group group,
+                 const struct spd_result *result, size_t index)
+{
+    struct spd_field_value value;
+
+    for (size_t f = 0; f < spd_field_count(group); f++) {
+        spd_field_get(spd_field_at(group, f), result, index, &value);
+        spd_stream_text(stream, f > 0 ? "," : "");
+        write_value(stream, &value);
+    }
+    spd_stream_text(stream, "\r\n");
+}
+
 enum spd_err spd_export_csv(FILE *file, const char *stream_name, const struct spd_result *result,
                             struct spd_diag *diag)
 {
-    size_t n_fields = spd_field_count(SPD_FIELD_PACKET);
     struct spd_stream stream;
-    struct spd_field_value value;
 
     spd_stream_init(&stream, file, stream_name);
-    for (size_t f = 0; f < n_fields; f++) {
-        spd_stream_text(&stream, f > 0 ? "," : "");
-        write_quoted(&stream, spd_field_path(spd_field_at(SPD_FIELD_PACKET, f)));
-    }
-    spd_stream_text(&stream, "\r\n");
-    for (size_t i = 0; i < result->record->n_packets && stream.os_code == 0; i++) {
-        for (size_t f = 0; f < n_fields; f++) {
-            spd_field_get(spd_field_at(SPD_FIELD_PACKET, f), result, i, &value);
-            spd_stream_text(&stream, f > 0 ? "," : "");
-            write_value(&stream, &value);
-        }
-        spd_stream_text(&stream, "\r\n");
-    }
+    spd_csv_names(&stream, SPD_FIELD_PACKET);
+    for (size_t i = 0; i < result->record->n_packets && stream.os_code == 0; i++)
+        spd_csv_row(&stream, SPD_FIELD_PACKET, result, i);
     return spd_stream_finish(&stream, diag);
 }

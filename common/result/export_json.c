@@ -6,11 +6,10 @@
 #include "common/result/export_json.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/result/stream.h"
+#include "common/result/export_private.h"
 
 /* Figures are good to far less than this; 17 digits would show 0.1 as
  * 0.10000000000000001. */
@@ -53,7 +52,7 @@ static json_t *make_unsigned(uint64_t number)
     return json_string(text);
 }
 
-static json_t *make_value(const struct spd_field_value *value)
+json_t *spd_json_value(const struct spd_field_value *value)
 {
     json_t *real;
 
@@ -105,9 +104,7 @@ fail:
     return false;
 }
 
-/* All fields of a group at one index; NULL when out of memory. */
-static json_t *make_object(enum spd_field_group group, const struct spd_result *result,
-                           size_t index)
+json_t *spd_json_object(enum spd_field_group group, const struct spd_result *result, size_t index)
 {
     json_t *object = json_object();
     struct spd_field_value value;
@@ -116,7 +113,7 @@ static json_t *make_object(enum spd_field_group group, const struct spd_result *
         const struct spd_field *field = spd_field_at(group, f);
 
         spd_field_get(field, result, index, &value);
-        if (!set_at_path(object, spd_field_path(field), make_value(&value))) {
+        if (!set_at_path(object, spd_field_path(field), spd_json_value(&value))) {
             json_decref(object);
             object = NULL;
         }
@@ -124,7 +121,7 @@ static json_t *make_object(enum spd_field_group group, const struct spd_result *
     return object;
 }
 
-static enum spd_err dump(struct spd_stream *stream, json_t *value, size_t flags)
+enum spd_err spd_json_dump(struct spd_stream *stream, json_t *value, size_t flags)
 {
     if (value == NULL)
         return SPD_ERR_NOMEM;
@@ -134,10 +131,10 @@ static enum spd_err dump(struct spd_stream *stream, json_t *value, size_t flags)
     return failed ? SPD_ERR_NOMEM : SPD_ERR_OK;
 }
 
-/* The fields of the test, without the brace that would close the object. */
-static enum spd_err write_test(struct spd_stream *stream, const struct spd_result *result)
+enum spd_err spd_json_open_object(struct spd_stream *stream, enum spd_field_group group,
+                                  const struct spd_result *result)
 {
-    json_t *object = make_object(SPD_FIELD_TEST, result, 0);
+    json_t *object = spd_json_object(group, result, 0);
     char *text = object != NULL
                      ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS))
                      : NULL;
@@ -150,28 +147,27 @@ static enum spd_err write_test(struct spd_stream *stream, const struct spd_resul
     return SPD_ERR_OK;
 }
 
-static enum spd_err write_environment(struct spd_stream *stream, const struct spd_result *result)
+enum spd_err spd_json_environment(struct spd_stream *stream, const struct spd_result *result)
 {
     enum spd_err err = SPD_ERR_OK;
     bool first = true;
 
     spd_stream_text(stream, ",\n  \"environment\": {");
     for (size_t i = 0; i < SPD_ENV_COUNT && err == SPD_ERR_OK; i++) {
-        if (!result->record->environment.items[i].present)
+        if (!spd_result_environment(result)->items[i].present)
             continue;
         spd_stream_text(stream, first ? "\n    \"" : ",\n    \"");
         spd_stream_text(stream, spd_env_key_name((enum spd_env_key)i));
         spd_stream_text(stream, "\": ");
-        err = dump(stream, make_object(SPD_FIELD_ENVIRONMENT, result, i), 0);
+        err = spd_json_dump(stream, spd_json_object(SPD_FIELD_ENVIRONMENT, result, i), 0);
         first = false;
     }
     spd_stream_text(stream, first ? "}" : "\n  }");
     return err;
 }
 
-static enum spd_err write_array(struct spd_stream *stream, const char *name,
-                                enum spd_field_group group, const struct spd_result *result,
-                                size_t n)
+enum spd_err spd_json_array(struct spd_stream *stream, const char *name, enum spd_field_group group,
+                            const struct spd_result *result, size_t n)
 {
     enum spd_err err = SPD_ERR_OK;
 
@@ -180,7 +176,7 @@ static enum spd_err write_array(struct spd_stream *stream, const char *name,
     spd_stream_text(stream, "\": [");
     for (size_t i = 0; i < n && err == SPD_ERR_OK && stream->os_code == 0; i++) {
         spd_stream_text(stream, i > 0 ? ",\n    " : "\n    ");
-        err = dump(stream, make_object(group, result, i), JSON_COMPACT);
+        err = spd_json_dump(stream, spd_json_object(group, result, i), JSON_COMPACT);
     }
     spd_stream_text(stream, n > 0 ? "\n  ]" : "]");
     return err;
@@ -193,13 +189,13 @@ enum spd_err spd_export_json(FILE *file, const char *stream_name, const struct s
     struct spd_stream stream;
 
     spd_stream_init(&stream, file, stream_name);
-    enum spd_err err = write_test(&stream, result);
+    enum spd_err err = spd_json_open_object(&stream, SPD_FIELD_TEST, result);
     if (err == SPD_ERR_OK)
-        err = write_environment(&stream, result);
+        err = spd_json_environment(&stream, result);
     if (err == SPD_ERR_OK)
-        err = write_array(&stream, "bursts", SPD_FIELD_BURST, result, record->n_bursts);
+        err = spd_json_array(&stream, "bursts", SPD_FIELD_BURST, result, record->n_bursts);
     if (err == SPD_ERR_OK && with_packets)
-        err = write_array(&stream, "packets", SPD_FIELD_PACKET, result, record->n_packets);
+        err = spd_json_array(&stream, "packets", SPD_FIELD_PACKET, result, record->n_packets);
     spd_stream_text(&stream, "\n}\n");
     if (err != SPD_ERR_OK)
         return spd_diag_set(diag, err, 0, "not enough memory to write %s", stream_name);

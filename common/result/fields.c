@@ -7,6 +7,7 @@
 
 #include "common/base/assert.h"
 #include "common/base/dscp.h"
+#include "common/base/flow.h"
 #include "common/result/export_json.h"
 #include "common/result/fields_table.h"
 
@@ -21,6 +22,14 @@ static const struct spd_field_list *list_of(enum spd_field_group group)
         return &spd_fields_packet;
     case SPD_FIELD_ENVIRONMENT:
         return &spd_fields_environment;
+    case SPD_FIELD_FLOW_TEST:
+        return &spd_fields_flow_test;
+    case SPD_FIELD_FLOW:
+        return &spd_fields_flow;
+    case SPD_FIELD_FLOW_JUMP:
+        return &spd_fields_flow_jump;
+    case SPD_FIELD_FLOW_PACKET:
+        return &spd_fields_flow_packet;
     }
     spd_panic(__FILE__, __LINE__, "no such field group");
 }
@@ -98,12 +107,16 @@ static const void *home_of(const struct spd_field *field, const struct spd_resul
     case SPD_HOME_PACKET_FIGURES:
         return &summary->packets[index];
     case SPD_HOME_ENVIRONMENT:
-        return &record->environment.items[index];
+        if (record != NULL)
+            return &record->environment.items[index];
+        break;
+    default:
+        break;
     }
-    return NULL;
+    return spd_flow_field_home(field, result, index);
 }
 
-static void set_text(struct spd_field_value *out, const char *text)
+void spd_field_set_text(struct spd_field_value *out, const char *text)
 {
     if (text == NULL || text[0] == '\0')
         return;
@@ -129,7 +142,7 @@ static void set_env(const struct spd_field *field, const struct spd_env_item *it
     bool requested = field->storage == SPD_STORE_ENV_REQUESTED;
 
     if (spd_env_key_unit((enum spd_env_key)index)[0] == '\0')
-        set_text(out, requested ? item->requested_text : item->obtained_text);
+        spd_field_set_text(out, requested ? item->requested_text : item->obtained_text);
     else if (requested || item->obtained >= 0)
         set_integer(out, requested ? item->requested : item->obtained);
 }
@@ -154,44 +167,44 @@ static bool read_text(const struct spd_field *field, const struct spd_result *re
 
     switch (field->storage) {
     case SPD_STORE_CHARS:
-        set_text(out, member);
+        spd_field_set_text(out, member);
         return true;
     case SPD_STORE_ADDR:
         if (((const struct spd_addr *)member)->family != SPD_FAMILY_NONE)
-            set_text(out, spd_addr_format(member, out->room));
+            spd_field_set_text(out, spd_addr_format(member, out->room));
         return true;
     case SPD_STORE_STAMP_SOURCE:
-        set_text(out, spd_stamp_source_text((enum spd_stamp_source) * byte));
+        spd_field_set_text(out, spd_stamp_source_text((enum spd_stamp_source) * byte));
         return true;
     case SPD_STORE_FATE:
-        set_text(out, spd_fate_text((enum spd_fate) * byte));
+        spd_field_set_text(out, spd_fate_text((enum spd_fate) * byte));
         return true;
     case SPD_STORE_BROKEN:
-        set_text(out, spd_broken_text((enum spd_broken) * byte));
+        spd_field_set_text(out, spd_broken_text((enum spd_broken) * byte));
         return true;
     case SPD_STORE_ERR8:
-        set_text(out, err_text((enum spd_err) * byte));
+        spd_field_set_text(out, err_text((enum spd_err) * byte));
         return true;
     case SPD_STORE_ERR:
-        set_text(out, err_text(*(const enum spd_err *)member));
+        spd_field_set_text(out, err_text(*(const enum spd_err *)member));
         return true;
     case SPD_STORE_REFLECTOR_MODE:
-        set_text(out, mode_text(*byte));
+        spd_field_set_text(out, mode_text(*byte));
         return true;
     case SPD_STORE_DSCP_NAME:
-        set_text(out, spd_dscp_name(*byte));
+        spd_field_set_text(out, spd_dscp_name(*byte));
         return true;
     case SPD_STORE_PDV_INTERVAL:
-        set_text(out, *(const bool *)member ? "test" : "burst");
+        spd_field_set_text(out, *(const bool *)member ? "test" : "burst");
         return true;
     case SPD_STORE_SCHEMA:
-        set_text(out, SPD_JSON_SCHEMA_BURST);
+        spd_field_set_text(out, SPD_JSON_SCHEMA_BURST);
         return true;
     case SPD_STORE_VERSION:
-        set_text(out, result->version);
+        spd_field_set_text(out, result->version);
         return true;
     default:
-        return false;
+        return spd_flow_field_text(field, member, out);
     }
 }
 
@@ -205,6 +218,23 @@ static void read_number(const struct spd_field *field, const struct spd_result *
         break;
     case SPD_STORE_U8:
         set_number(out, *(const uint8_t *)member);
+        break;
+    case SPD_STORE_DSCP_OR_NONE:
+    case SPD_STORE_ECN_OR_NONE:
+        if (*(const uint8_t *)member == SPD_FLOW_TCLASS_UNKNOWN)
+            break;
+        set_number(out, field->storage == SPD_STORE_ECN_OR_NONE ? *(const uint8_t *)member & 3u
+                                                                : *(const uint8_t *)member >> 2);
+        break;
+    case SPD_STORE_LATE:
+        out->kind = SPD_FIELD_BOOL;
+        out->as.boolean = (*(const uint8_t *)member & SPD_FLOW_LATE) != 0;
+        break;
+    case SPD_STORE_TRISTATE:
+        if (*(const int8_t *)member < 0)
+            break;
+        out->kind = SPD_FIELD_BOOL;
+        out->as.boolean = *(const int8_t *)member == 1;
         break;
     case SPD_STORE_TCLASS_DSCP: /* RFC 2474 section 3: the upper six bits */
         set_number(out, *(const uint8_t *)member >> 2);
@@ -277,8 +307,9 @@ static bool is_shown(const struct spd_field *field, const struct spd_result *res
                                                       result->record->packets[index].n_replies > 0);
     case SPD_SHOW_SYNCHRONISED:
         return result->summary->clocks_synchronised;
+    default:
+        return spd_flow_field_is_shown(field, result, index);
     }
-    return false;
 }
 
 void spd_field_get(const struct spd_field *field, const struct spd_result *result, size_t index,

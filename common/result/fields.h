@@ -15,11 +15,16 @@
 #include "common/sys/host.h"
 
 /* What every output is made from; all borrowed for the call. */
+struct spd_flow_result;
+struct spd_flow_row;
+
 struct spd_result {
-    const struct spd_test_record *record;
+    const struct spd_test_record *record; /* of bursts, with summary; else NULL */
     const struct spd_summary *summary;
-    const struct spd_host *host; /* or NULL */
-    const char *version;         /* of this program */
+    const struct spd_host *host;        /* or NULL */
+    const char *version;                /* of this program */
+    const struct spd_flow_result *flow; /* of paced flows; else NULL */
+    const struct spd_flow_row *row;     /* the packet, for SPD_FIELD_FLOW_PACKET */
 };
 
 /* Which record a field belongs to: one object in JSON, or one row in CSV. */
@@ -28,6 +33,10 @@ enum spd_field_group {
     SPD_FIELD_BURST,       /* each element of "bursts" */
     SPD_FIELD_PACKET,      /* each element of "packets", each row of the CSV file */
     SPD_FIELD_ENVIRONMENT, /* each element of "environment" */
+    SPD_FIELD_FLOW_TEST,   /* the same for paced flows: once a result */
+    SPD_FIELD_FLOW,        /* each element of "flows" */
+    SPD_FIELD_FLOW_JUMP,   /* each element of "timer_jumps" */
+    SPD_FIELD_FLOW_PACKET, /* each row of the CSV file, each line of the JSON lines */
 };
 
 enum spd_field_kind {
@@ -68,9 +77,12 @@ const char *spd_field_source(const struct spd_field *field); /* "RFC 2681 sectio
 const char *spd_field_range(const struct spd_field *field);  /* "0.." */
 const char *spd_field_help(const struct spd_field *field);
 
-/* The value of a field; index is the burst, packet or environment record, 0
- * for SPD_FIELD_TEST. */
+/* The value of a field; index is the burst, packet, environment record, flow or
+ * jump, 0 for the others. */
 void spd_field_get(const struct spd_field *field, const struct spd_result *result, size_t index,
                    struct spd_field_value *out);
+
+/* The environment of a result; that of a log without one is empty. */
+const struct spd_environment *spd_result_environment(const struct spd_result *result);
 
 #endif

@@ -19,6 +19,17 @@ enum spd_field_home {
     SPD_HOME_PACKET,
     SPD_HOME_PACKET_FIGURES,
     SPD_HOME_ENVIRONMENT,
+    SPD_HOME_LOG_NAME, /* struct spd_flow_input */
+    SPD_HOME_LOG_HEADER,
+    SPD_HOME_LOG_FACTS,
+    SPD_HOME_LOG_END,
+    SPD_HOME_JOIN,
+    SPD_HOME_FLOW,
+    SPD_HOME_FLOW_INFO,
+    SPD_HOME_FLOW_END,
+    SPD_HOME_JUMP,
+    SPD_HOME_ROW,
+    SPD_HOME_ROW_PACKET,
 };
 
 enum spd_field_storage {
@@ -48,6 +59,21 @@ enum spd_field_storage {
     SPD_STORE_VERSION,
     SPD_STORE_ENV_REQUESTED,
     SPD_STORE_ENV_OBTAINED,
+    SPD_STORE_TEXT, /* const char *; an empty one has no value */
+    SPD_STORE_FLOW_SCHEMA,
+    SPD_STORE_LOG_KIND,
+    SPD_STORE_LOG_STATE,
+    SPD_STORE_ENDING,
+    SPD_STORE_TRISTATE, /* 1, 0, or no value */
+    SPD_STORE_SID,
+    SPD_STORE_SKEW_METHOD,
+    SPD_STORE_CODEC,
+    SPD_STORE_JUMP_KIND,
+    SPD_STORE_JUMP_CLOCK,
+    SPD_STORE_KERNEL,       /* bool: of the kernel, else of the user */
+    SPD_STORE_DSCP_OR_NONE, /* as the two above; SPD_FLOW_TCLASS_UNKNOWN has no value */
+    SPD_STORE_ECN_OR_NONE,
+    SPD_STORE_LATE, /* a bit of the flags of a flow's packet */
 };
 
 /* When the member has a value. */
@@ -59,6 +85,15 @@ enum spd_field_rule {
     SPD_SHOW_TCLASS,       /* the traffic class of the reply is known */
     SPD_SHOW_STATEFUL,     /* the reflector numbers its replies itself */
     SPD_SHOW_SYNCHRONISED, /* both clocks claim to be synchronised */
+    SPD_SHOW_WAY,          /* the direction in which the member lies is known */
+    SPD_SHOW_WAY_ARRIVED,  /* and packets arrived with time stamps */
+    SPD_SHOW_WAY_SKEW,     /* and the skew could be estimated */
+    SPD_SHOW_LOSS,         /* something is known of arrivals */
+    SPD_SHOW_LOSS_WAYS,    /* and on which way packets were lost */
+    SPD_SHOW_ENDED,        /* the log has its end */
+    SPD_SHOW_T1,           /* the packet has this stamp */
+    SPD_SHOW_RX,
+    SPD_SHOW_RETURNED, /* its reply came back */
 };
 
 struct spd_field {
@@ -82,5 +117,21 @@ extern const struct spd_field_list spd_fields_test;
 extern const struct spd_field_list spd_fields_burst;
 extern const struct spd_field_list spd_fields_packet;
 extern const struct spd_field_list spd_fields_environment;
+extern const struct spd_field_list spd_fields_flow_test;
+extern const struct spd_field_list spd_fields_flow;
+extern const struct spd_field_list spd_fields_flow_jump;
+extern const struct spd_field_list spd_fields_flow_packet;
+
+/* Empty texts and NULL have no value. */
+void spd_field_set_text(struct spd_field_value *out, const char *text);
+
+/* Fields of paced flows: where the member lies (NULL: nowhere), texts (false
+ * for storage that has none of its own), and whether it has a value. */
+const void *spd_flow_field_home(const struct spd_field *field, const struct spd_result *result,
+                                size_t index);
+bool spd_flow_field_text(const struct spd_field *field, const void *member,
+                         struct spd_field_value *out);
+bool spd_flow_field_is_shown(const struct spd_field *field, const struct spd_result *result,
+                             size_t index);
 
 #endif

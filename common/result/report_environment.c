@@ -56,7 +56,7 @@ static void add_refusal(struct spd_page *page, const struct spd_env_item *item,
 void spd_report_environment(struct spd_page *page, const struct spd_result *result)
 {
     static const enum spd_env_key shown[] = { SPD_ENV_PORT, SPD_ENV_PRIORITY, SPD_ENV_WORKING_SET };
-    const struct spd_env_item *items = result->record->environment.items;
+    const struct spd_env_item *items = spd_result_environment(result)->items;
     size_t n_present = 0;
     size_t n_refused = 0;
 

@@ -19,7 +19,10 @@ void kit_compute(struct kit *kit)
         kit->host = (struct spd_host){ .system = "Testix 1.0",
                                        .processor = "paper and pencil",
                                        .n_processors = 2 };
-    kit->result = (struct spd_result){ &kit->record, &kit->summary, &kit->host, "9.8.7" };
+    kit->result = (struct spd_result){ .record = &kit->record,
+                                       .summary = &kit->summary,
+                                       .host = &kit->host,
+                                       .version = "9.8.7" };
 }
 
 void kit_fini(struct kit *kit)
