@@ -9,6 +9,9 @@
 
 #include "common/base/dscp.h"
 #include "common/sys/clock.h"
+#include "common/wire/owamp_control.h"
+#include "common/wire/owamp_test.h"
+#include "common/wire/session_mark.h"
 #include "common/wire/stamp.h"
 #include "service/burst_spec.h"
 #include "service/noise_port.h"
@@ -94,6 +97,14 @@ static enum spd_err choose_pacing(const struct spd_settings *settings,
     return SPD_ERR_OK;
 }
 
+static size_t least_payload_bytes(const struct spd_settings *settings)
+{
+    if (!settings->one_way)
+        return SPD_STAMP_BYTES;
+    /* Without control every packet says whose it is. */
+    return settings->no_control ? SPD_MARKED_PACKET_BYTES : SPD_OWAMP_TEST_BYTES;
+}
+
 static uint16_t size_most(const struct spd_flow_path *path)
 {
     return path->mtu_bytes && path->mtu_bytes < 65535 ? (uint16_t)path->mtu_bytes : 65535;
@@ -119,13 +130,16 @@ enum spd_err spd_stream_spec_make(const struct spd_settings *settings, struct sp
         if (settings->dscp == 0)
             (void)spd_dscp_parse(profile->dscp, &dscp);
     }
-    err = spd_flow_path_find(settings, SPD_STAMP_DEFAULT_PORT, out, &path, diag);
+    err = spd_flow_path_find(settings,
+                             settings->one_way ? SPD_OWAMP_CONTROL_PORT : SPD_STAMP_DEFAULT_PORT,
+                             out, &path, diag);
     if (err)
         return err;
-    least = (uint16_t)(spd_addr_header_bytes(&path.target) + SPD_STAMP_BYTES);
+    least = (uint16_t)(spd_addr_header_bytes(&path.target) + least_payload_bytes(settings));
     snprintf(least_text, sizeof(least_text), "%u", least > 92 ? least : 92);
     out->n_flows = 1;
-    flow->kind = SPD_FLOW_TWO_WAY;
+    flow->kind = settings->one_way ? SPD_FLOW_ONE_WAY : SPD_FLOW_TWO_WAY;
+    flow->info.one_way = settings->one_way;
     flow->info.target = path.target;
     flow->info.dscp = dscp;
     flow->info.n_packets = (uint32_t)settings->n_packets;

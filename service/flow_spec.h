@@ -30,7 +30,7 @@ enum spd_err spd_flow_path_find(const struct spd_settings *settings, uint16_t de
                                 struct spd_flows_spec *out, struct spd_flow_path *path,
                                 struct spd_diag *diag);
 
-/* One two-way flow for stampede stream. */
+/* One flow for stampede stream, two-way or one-way. */
 enum spd_err spd_stream_spec_make(const struct spd_settings *settings, struct spd_flows_spec *out,
                                   struct spd_diag *diag);
 

@@ -27,6 +27,15 @@ const struct spd_command spd_commands[] = {
       "  stampede noise 192.0.2.7 --rate 100kbit --poisson --duration 30s\n"
       "  stampede noise 192.0.2.7:9000 --rate 2Mbit --size 64-1400\n",
       spd_command_noise, true },
+    { "receive", SPD_COMMAND_RECEIVE, NULL,
+      "be the receiving end of one-way sessions (OWAMP-Control, RFC 4656) until Ctrl-C",
+      "  stampede receive --log sessions/\
+"
+      "  stampede receive --listen 192.0.2.7:8610 --port 9000-9099\
+"
+      "  stampede receive --no-control --log far.log\
+",
+      spd_command_receive, false },
     { "analyze", SPD_COMMAND_ANALYZE, "LOG...",
       "analyse logs again: one, or those of a one-way sender and its receivers",
       "  stampede analyze flow.log\n"

@@ -7,7 +7,8 @@
 #define REFLECT   SPD_COMMAND_REFLECT
 #define STREAM    SPD_COMMAND_STREAM
 #define NOISE     SPD_COMMAND_NOISE
-#define ANY       (BURST | REFLECT | STREAM | NOISE)
+#define RECEIVE   SPD_COMMAND_RECEIVE
+#define ANY       (BURST | REFLECT | STREAM | NOISE | RECEIVE)
 #define ANALYZE   SPD_COMMAND_ANALYZE
 #define AT(field) offsetof(struct spd_settings, field)
 
@@ -48,12 +49,24 @@ const struct spd_option spd_options[] = {
       AT(late_limit_ns), "flag packets sent later than their place by more" },
     { "log", 0, STREAM, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(log),
       "keep every packet in this log, for stampede analyze" },
+    { "log", 0, RECEIVE, SPD_OPTION_TEXT, "FILE|DIR/", 0, 0, NULL, AT(log),
+      "log one session, or each session in a folder" },
+    { "one-way", 0, STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(one_way),
+      "HOST only receives (stampede receive there)" },
+    { "no-control", 0, STREAM | RECEIVE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(no_control),
+      "one-way without TCP: packets say it all" },
+    { "zero-padding", 0, STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(zero_padding),
+      "one-way: zeros in packets, not random octets" },
+    { "port", 'p', RECEIVE, SPD_OPTION_TEXT, "N|N-N", 0, 0, NULL, AT(port_range),
+      "UDP ports to receive on, where control is used" },
+    { "timeout", 'w', RECEIVE, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS, 3600 * SPD_NS_PER_S,
+      "30s", AT(timeout_ns), "end a session after so much silence" },
     { "timeout", 'w', BURST | STREAM, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS,
       600 * SPD_NS_PER_S, "1s", AT(timeout_ns), "give up when nothing came for so long" },
     { "source", 0, BURST | STREAM | NOISE, SPD_OPTION_TEXT, "ADDR", 0, 0, NULL, AT(source),
       "send from this address" },
-    { "listen", 'l', REFLECT | NOISE, SPD_OPTION_TEXTS, "ADDR:PORT", 0, 0, NULL, AT(listen),
-      "where to listen; repeatable (all addresses)" },
+    { "listen", 'l', REFLECT | NOISE | RECEIVE, SPD_OPTION_TEXTS, "ADDR:PORT", 0, 0, NULL,
+      AT(listen), "where to listen; repeatable (all addresses)" },
     { "stateful", 0, REFLECT, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(stateful),
       "number replies per session: tells loss by direction" },
     { "max-sessions", 0, REFLECT, SPD_OPTION_COUNT, "N", 1, 1000000, "1024", AT(max_sessions),
@@ -70,8 +83,8 @@ const struct spd_option spd_options[] = {
     { "ipv6", '6', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(ipv6), "IPv6 only" },
     { "spin", 0, BURST | REFLECT | STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(spin),
       "poll instead of sleeping: faster, takes a processor" },
-    { "user-stamps", 0, BURST | STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(user_stamps),
-      "do not ask for kernel stamps" },
+    { "user-stamps", 0, BURST | STREAM | RECEIVE, SPD_OPTION_FLAG, NULL, 0, 0, NULL,
+      AT(user_stamps), "do not ask for kernel stamps" },
     { "flow", 0, ANALYZE, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(flow),
       "only the flow of this name" },
     { "skew", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "METHOD", 0, 0, "hull", AT(skew),

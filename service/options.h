@@ -71,6 +71,10 @@ struct spd_settings {
     const char *bucket;
     const char *profile;
     const char *log;
+    bool one_way;
+    bool no_control;
+    bool zero_padding;
+    const char *port_range;
     spd_ns gap_ns;
     spd_ns timeout_ns;
     spd_ns gap_limit_ns;
