@@ -29,12 +29,9 @@ const struct spd_command spd_commands[] = {
       spd_command_noise, true },
     { "receive", SPD_COMMAND_RECEIVE, NULL,
       "be the receiving end of one-way sessions (OWAMP-Control, RFC 4656) until Ctrl-C",
-      "  stampede receive --log sessions/\
-"
-      "  stampede receive --listen 192.0.2.7:8610 --port 9000-9099\
-"
-      "  stampede receive --no-control --log far.log\
-",
+      "  stampede receive --log sessions/\n"
+      "  stampede receive --listen 192.0.2.7:8610 --port 9000-9099\n"
+      "  stampede receive --no-control --log far.log\n",
       spd_command_receive, false },
     { "analyze", SPD_COMMAND_ANALYZE, "LOG...",
       "analyse logs again: one, or those of a one-way sender and its receivers",
