@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 #include "common/sys/thread.h"
 
 #define CONNECT_NS (10 * SPD_NS_PER_S)
@@ -15,9 +15,9 @@
 #define PIECE      4096
 
 struct spd_control_link {
-    struct spd_stream *stream;
+    struct spd_tcp *stream;
     struct spd_control_client *client;
-    struct spd_stream_waker *waker;
+    struct spd_tcp_waker *waker;
     struct spd_thread *thread;
     struct spd_cport *port;
     uintptr_t key;
@@ -39,7 +39,7 @@ static bool move(struct spd_control_link *link, bool *moved)
 
     *moved = false;
     if (n > 0) {
-        err = spd_stream_write(link->stream, bytes, n, &n);
+        err = spd_tcp_write(link->stream, bytes, n, &n);
         if (err == SPD_ERR_OK) {
             spd_control_client_written(link->client, n);
             *moved = true;
@@ -50,7 +50,7 @@ static bool move(struct spd_control_link *link, bool *moved)
     n_wanted = spd_control_client_wanted(link->client);
     if (n_wanted == 0)
         return true;
-    err = spd_stream_read(link->stream, piece, n_wanted < PIECE ? n_wanted : PIECE, &n);
+    err = spd_tcp_read(link->stream, piece, n_wanted < PIECE ? n_wanted : PIECE, &n);
     if (err == SPD_ERR_OK) {
         spd_control_client_take(link->client, piece, n);
         *moved = true;
@@ -62,13 +62,13 @@ static bool move(struct spd_control_link *link, bool *moved)
 static enum spd_err wait(struct spd_control_link *link, spd_ns timeout_ns)
 {
     const uint8_t *bytes;
-    struct spd_stream_want want = {
+    struct spd_tcp_want want = {
         .stream = link->stream,
         .read = spd_control_client_wanted(link->client) > 0,
         .write = spd_control_client_pending(link->client, &bytes) > 0,
     };
 
-    return spd_stream_wait(&want, 1, link->waker, timeout_ns);
+    return spd_tcp_wait(&want, 1, link->waker, timeout_ns);
 }
 
 /* Until the step after `step` is reached. */
@@ -106,12 +106,12 @@ enum spd_err spd_control_link_open(const struct spd_addr *server, const struct s
 
     if (!link)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the control connection");
-    err = spd_stream_waker_create(&link->waker, diag);
+    err = spd_tcp_waker_create(&link->waker, diag);
     if (!err)
-        err = spd_stream_connect(server, local, CONNECT_NS, &link->stream, diag);
+        err = spd_tcp_connect(server, local, CONNECT_NS, &link->stream, diag);
     if (!err) {
-        spd_stream_local(link->stream, &complete.sender);
-        spd_stream_peer(link->stream, &complete.receiver);
+        spd_tcp_local(link->stream, &complete.sender);
+        spd_tcp_peer(link->stream, &complete.receiver);
         complete.sender.port = request->sender.port;
         complete.receiver.port = request->receiver.port;
         err = spd_control_client_create(&complete, slots, server_name, &link->client);
@@ -182,7 +182,7 @@ static void watch(void *argument)
             (void)spd_cport_post(link->port, link->key, 0, NULL);
         }
         if (spd_control_client_step(link->client) == SPD_CLIENT_FAILED)
-            (void)spd_stream_wait(NULL, 0, link->waker, SPD_NS_FOREVER);
+            (void)spd_tcp_wait(NULL, 0, link->waker, SPD_NS_FOREVER);
         else
             (void)wait(link, SPD_NS_FOREVER);
     }
@@ -209,7 +209,7 @@ void spd_control_link_unwatch(struct spd_control_link *link)
     if (!link || !link->thread)
         return;
     atomic_store(&link->unwatch, true);
-    spd_stream_waker_wake(link->waker);
+    spd_tcp_waker_wake(link->waker);
     spd_thread_join(link->thread);
     link->thread = NULL;
 }
@@ -220,7 +220,7 @@ void spd_control_link_close(struct spd_control_link *link)
         return;
     spd_control_link_unwatch(link);
     spd_control_client_destroy(link->client);
-    spd_stream_close(link->stream);
-    spd_stream_waker_destroy(link->waker);
+    spd_tcp_close(link->stream);
+    spd_tcp_waker_destroy(link->waker);
     free(link);
 }

@@ -13,7 +13,7 @@ struct spd_control_link;
 
 /* Connect to the server from local (or NULL) and have the session accepted.
  * request lacks addresses: they are those of the connection; its sender's port
- * is given. Errors, with a diag: as spd_stream_connect; PROHIBITED, TIMEOUT,
+ * is given. Errors, with a diag: as spd_tcp_connect; PROHIBITED, TIMEOUT,
  * FORMAT, CLOSED (what the server said, or did not); NOMEM. */
 enum spd_err spd_control_link_open(const struct spd_addr *server, const struct spd_addr *local,
                                    const char *server_name, const struct spd_owamp_request *request,

@@ -18,7 +18,7 @@
 
 static void wake(void *context)
 {
-    spd_stream_waker_wake(((struct spd_receive_server *)context)->waker);
+    spd_tcp_waker_wake(((struct spd_receive_server *)context)->waker);
 }
 
 /* RFC 4656 section 3.5: an address of ours, the time, and a random number. */
@@ -27,7 +27,7 @@ static enum spd_err make_sid(const struct spd_connection *c, uint8_t sid[16])
     struct spd_addr local;
     uint64_t now = spd_ntptime_from_wall(spd_clock_wall());
 
-    spd_stream_local(c->stream, &local);
+    spd_tcp_local(c->stream, &local);
     memcpy(sid, local.family == SPD_FAMILY_IPV6 ? local.bytes + 12 : local.bytes, 4);
     for (int i = 0; i < 8; i++)
         sid[4 + i] = (uint8_t)(now >> 8 * (7 - i));
@@ -85,7 +85,7 @@ static void make_spec(struct spd_connection *c, const struct spd_control_session
 
     memset(out, 0, sizeof(*out));
     spd_receive_receiver_spec(c->server->settings, &out->receiver);
-    spd_stream_local(c->stream, &out->receiver.listen);
+    spd_tcp_local(c->stream, &out->receiver.listen);
     out->receiver.listen.port = 0;
     out->receiver.n_packets = r->n_packets;
     out->receiver.session = spd_session_mark_of_sid(sid);
@@ -145,7 +145,7 @@ void spd_hosted_stop(void *connection)
         h->stopped_ns = spd_clock_wall().ns;
         spd_receive_session_stop(h->session, SPD_RECEIVER_DONE, session->next_seq);
     }
-    spd_stream_waker_wake(c->server->waker); /* they may be over already */
+    spd_tcp_waker_wake(c->server->waker); /* they may be over already */
 }
 
 bool spd_hosted_fetch(void *connection, const uint8_t sid[16], struct spd_control_fetch_source *out)

@@ -58,7 +58,7 @@ static void close_connection(struct spd_receive_server *s, struct spd_connection
     }
     spd_hosted_orphan(s, c);
     spd_control_server_destroy(c->control);
-    spd_stream_close(c->stream);
+    spd_tcp_close(c->stream);
     c->control = NULL;
     c->stream = NULL;
 }
@@ -93,13 +93,13 @@ static struct spd_control_server_config config_for(struct spd_connection *c, boo
         .start_time = c->server->start_time,
     };
 
-    spd_stream_local(c->stream, &config.local);
+    spd_tcp_local(c->stream, &config.local);
     (void)spd_random_fill(config.random, sizeof(config.random), NULL);
     return config;
 }
 
 /* Everybody there is at work: say so (Modes 0), and that is all. */
-static void turn_away(struct spd_receive_server *s, struct spd_stream *stream)
+static void turn_away(struct spd_receive_server *s, struct spd_tcp *stream)
 {
     struct spd_connection c = { .stream = stream, .server = s };
     struct spd_control_server_config config = config_for(&c, true);
@@ -108,13 +108,13 @@ static void turn_away(struct spd_receive_server *s, struct spd_stream *stream)
 
     if (spd_control_server_create(&config, &c.control) == SPD_ERR_OK) {
         n = spd_control_server_pending(c.control, &bytes);
-        (void)spd_stream_write(stream, bytes, n, &n);
+        (void)spd_tcp_write(stream, bytes, n, &n);
         spd_control_server_destroy(c.control);
     }
-    spd_stream_close(stream);
+    spd_tcp_close(stream);
 }
 
-static void take_in(struct spd_receive_server *s, struct spd_stream *stream)
+static void take_in(struct spd_receive_server *s, struct spd_tcp *stream)
 {
     struct spd_connection *c = s->stopping ? NULL : find_place(s);
     struct spd_control_server_config config;
@@ -124,19 +124,19 @@ static void take_in(struct spd_receive_server *s, struct spd_stream *stream)
         return;
     }
     *c = (struct spd_connection){ .stream = stream, .server = s, .active_ns = steady_ns(s) };
-    spd_stream_peer(stream, &c->peer);
+    spd_tcp_peer(stream, &c->peer);
     config = config_for(c, false);
     if (c->peer.family == SPD_FAMILY_NONE || spd_control_server_create(&config, &c->control)) {
         c->stream = NULL;
-        spd_stream_close(stream);
+        spd_tcp_close(stream);
     }
 }
 
-static void accept_some(struct spd_receive_server *s, struct spd_stream *listener)
+static void accept_some(struct spd_receive_server *s, struct spd_tcp *listener)
 {
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct spd_stream *stream;
-        enum spd_err err = spd_stream_accept(listener, &stream);
+        struct spd_tcp *stream;
+        enum spd_err err = spd_tcp_accept(listener, &stream);
 
         if (err == SPD_ERR_TIMEOUT || err == SPD_ERR_LIMIT)
             return;
@@ -153,7 +153,7 @@ static void read_some(struct spd_receive_server *s, struct spd_connection *c)
 
     if (n_wanted == 0)
         return;
-    err = spd_stream_read(c->stream, bytes, n_wanted < PIECE ? n_wanted : PIECE, &n);
+    err = spd_tcp_read(c->stream, bytes, n_wanted < PIECE ? n_wanted : PIECE, &n);
     if (err == SPD_ERR_TIMEOUT)
         return;
     if (err) {
@@ -174,7 +174,7 @@ static void write_some(struct spd_receive_server *s, struct spd_connection *c)
     enum spd_err err = SPD_ERR_OK;
 
     if (n > 0) {
-        err = spd_stream_write(c->stream, bytes, n, &n);
+        err = spd_tcp_write(c->stream, bytes, n, &n);
         if (err == SPD_ERR_OK) {
             spd_control_server_written(c->control, n);
             c->active_ns = steady_ns(s);
@@ -223,13 +223,13 @@ static void expire(struct spd_receive_server *s)
 
 static void serve_once(struct spd_receive_server *s)
 {
-    static struct spd_stream_want wants[SPD_STREAM_WANTS_MAX];
-    struct spd_connection *of[SPD_STREAM_WANTS_MAX];
+    static struct spd_tcp_want wants[SPD_TCP_WANTS_MAX];
+    struct spd_connection *of[SPD_TCP_WANTS_MAX];
     size_t n = 0;
 
     for (size_t i = 0; i < s->listen.n; i++) {
         of[n] = NULL;
-        wants[n++] = (struct spd_stream_want){ .stream = s->listeners[i], .read = true };
+        wants[n++] = (struct spd_tcp_want){ .stream = s->listeners[i], .read = true };
     }
     for (size_t i = 0; i < SPD_RECEIVE_CONNECTIONS_MAX; i++) {
         struct spd_connection *c = &s->connections[i];
@@ -238,13 +238,13 @@ static void serve_once(struct spd_receive_server *s)
         if (!c->stream)
             continue;
         of[n] = c;
-        wants[n++] = (struct spd_stream_want){
+        wants[n++] = (struct spd_tcp_want){
             .stream = c->stream,
             .read = !c->closing && spd_control_server_wanted(c->control) > 0,
             .write = c->closing || spd_control_server_pending(c->control, &bytes) > 0,
         };
     }
-    if (spd_stream_wait(wants, n, s->waker, TURN_NS) == SPD_ERR_OK)
+    if (spd_tcp_wait(wants, n, s->waker, TURN_NS) == SPD_ERR_OK)
         for (size_t i = 0; i < n; i++) {
             /* A connection may have been closed since, and its place given away. */
             if (of[i] && of[i]->stream == wants[i].stream) {
@@ -319,13 +319,13 @@ static enum spd_err open_listeners(struct spd_receive_server *s, struct spd_diag
     for (size_t i = 0; i < s->listen.n; i++) {
         struct spd_addr address;
         char text[SPD_ADDR_TEXT_BYTES];
-        enum spd_err err = spd_stream_listen(&s->listen.address[i], &s->listeners[i], diag);
+        enum spd_err err = spd_tcp_listen(&s->listen.address[i], &s->listeners[i], diag);
 
         if (i > 0 && spd_listen_without_ipv6(&s->listen, err))
             return SPD_ERR_OK;
         if (err)
             return err;
-        spd_stream_local(s->listeners[i], &address);
+        spd_tcp_local(s->listeners[i], &address);
         if (!s->settings->quiet)
             fprintf(stderr, "receiving on %s, with OWAMP-Control\n",
                     spd_addr_format(&address, text));
@@ -344,7 +344,7 @@ static enum spd_err wait_for_end(struct spd_receive_server *s, struct spd_diag *
 
         if (err) {
             atomic_store(&s->stop_wanted, true);
-            spd_stream_waker_wake(s->waker);
+            spd_tcp_waker_wake(s->waker);
             return spd_diag_set(diag, err, 0, "the completion port failed: %s", spd_err_text(err));
         }
         for (size_t i = 0; i < n; i++) {
@@ -352,7 +352,7 @@ static enum spd_err wait_for_end(struct spd_receive_server *s, struct spd_diag *
                 return SPD_ERR_OK;
             if (events[i].n_bytes != SPD_CONSOLE_STATUS) {
                 atomic_store(&s->stop_wanted, true);
-                spd_stream_waker_wake(s->waker);
+                spd_tcp_waker_wake(s->waker);
             }
         }
     }
@@ -396,16 +396,16 @@ int spd_receive_server(const struct spd_settings *settings)
     if (!err)
         err = spd_console_watch(s->port, KEY_CONSOLE, &diag);
     if (!err)
-        err = spd_stream_waker_create(&s->waker, &diag);
+        err = spd_tcp_waker_create(&s->waker, &diag);
     if (!err)
         err = open_listeners(s, &diag);
     if (!err)
         err = serve(s, &diag);
     spd_console_unwatch();
     for (size_t i = 0; s && i < SPD_LISTEN_MAX; i++)
-        spd_stream_close(s->listeners[i]);
+        spd_tcp_close(s->listeners[i]);
     if (s) {
-        spd_stream_waker_destroy(s->waker);
+        spd_tcp_waker_destroy(s->waker);
         spd_shut_port(s->port);
     }
     free(s);

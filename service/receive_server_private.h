@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/engine/control_server.h"
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 #include "service/listen.h"
 #include "service/receive_session.h"
 
@@ -31,7 +31,7 @@ struct spd_hosted {
 };
 
 struct spd_connection {
-    struct spd_stream *stream; /* NULL: the place is free */
+    struct spd_tcp *stream; /* NULL: the place is free */
     struct spd_control_server *control;
     struct spd_receive_server *server;
     struct spd_addr peer;
@@ -43,10 +43,10 @@ struct spd_connection {
 struct spd_receive_server {
     const struct spd_settings *settings;
     struct spd_listen listen;
-    struct spd_stream *listeners[SPD_LISTEN_MAX];
+    struct spd_tcp *listeners[SPD_LISTEN_MAX];
     struct spd_connection connections[SPD_RECEIVE_CONNECTIONS_MAX];
     struct spd_hosted hosted[SPD_RECEIVE_SESSIONS_MAX];
-    struct spd_stream_waker *waker;
+    struct spd_tcp_waker *waker;
     struct spd_cport *port; /* of the main thread */
     atomic_bool stop_wanted;
     bool stopping;

@@ -215,8 +215,8 @@ size_t sim_truth_count(unsigned from, unsigned to, enum sim_fate fate);
 
 /* ---- injected trouble ---- */
 
-/* Every connection (common/sys/stream.h) with an end at this host breaks. */
-void sim_streams_break(unsigned host);
+/* Every connection (common/sys/tcp.h) with an end at this host breaks. */
+void sim_tcp_break(unsigned host);
 
 /* In the nth commit (from 0, counted from this call) of this host that hands
  * over at least min_sends, n_switches involuntary switches and a pause happen

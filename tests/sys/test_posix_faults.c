@@ -27,7 +27,7 @@
 #include "common/sys/sched.h"
 #include "common/sys/thread.h"
 #include "tests/sys/posix_exchange.h"
-#include "tests/sys/posix_streams.h"
+#include "tests/sys/posix_tcp.h"
 #include "tests/sys/posix_faults.h"
 
 enum { MOST_CALLS = 3000 };
@@ -298,7 +298,7 @@ TORTURE(threads, 2, threads_survive_every_fault)
 TORTURE(facts, 0, facts_survive_every_fault)
 TORTURE(paths, 6, paths_survive_every_fault)
 TORTURE(files, 2, files_survive_every_fault)
-TORTURE(streams_scenario, 10, streams_survive_every_fault)
+TORTURE(tcp_scenario, 10, tcp_survives_every_fault)
 TORTURE(console, 4, the_console_survives_every_fault)
 TORTURE(exchange_owned, 10, an_exchange_survives_every_fault)
 TORTURE(exchange_owned_unconnected, 10, an_unconnected_exchange_survives_every_fault)
@@ -319,7 +319,7 @@ int main(void)
         cmocka_unit_test(facts_survive_every_fault),
         cmocka_unit_test(paths_survive_every_fault),
         cmocka_unit_test(files_survive_every_fault),
-        cmocka_unit_test(streams_survive_every_fault),
+        cmocka_unit_test(tcp_survives_every_fault),
         cmocka_unit_test(the_console_survives_every_fault),
         cmocka_unit_test(an_exchange_survives_every_fault),
         cmocka_unit_test(an_unconnected_exchange_survives_every_fault),

@@ -1,9 +1,9 @@
 /*
- * Simulated TCP (common/sys/stream.h): octets arrive in order and complete, one
- * link delay after they were written, unless sim_streams_break cuts them off.
+ * Simulated TCP (common/sys/tcp.h): octets arrive in order and complete, one
+ * link delay after they were written, unless sim_tcp_break cuts them off.
  * No loss, no rate, no handshake beyond the time it takes.
  */
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define WINDOW_BYTES 65536 /* written and not read yet, in one direction */
 #define BACKLOG      128
 
-struct spd_stream {
+struct spd_tcp {
     struct sim_node node; /* in the list of all */
     uint64_t id;
     unsigned host;
@@ -29,7 +29,7 @@ struct spd_stream {
     size_t n_on_the_way; /* to this end */
 };
 
-struct spd_stream_waker {
+struct spd_tcp_waker {
     bool woken;
 };
 
@@ -53,10 +53,10 @@ static struct sim_node *all(void)
 }
 
 #define FOR_ALL(s)                                                                                 \
-    for (struct spd_stream *s = (struct spd_stream *)(void *)all()->next; &(s)->node != &streams;  \
-         s = (struct spd_stream *)(void *)(s)->node.next)
+    for (struct spd_tcp *s = (struct spd_tcp *)(void *)all()->next; &(s)->node != &streams;        \
+         s = (struct spd_tcp *)(void *)(s)->node.next)
 
-static struct spd_stream *find(uint64_t id)
+static struct spd_tcp *find(uint64_t id)
 {
     FOR_ALL(s)
     {
@@ -66,9 +66,9 @@ static struct spd_stream *find(uint64_t id)
     return NULL;
 }
 
-static struct spd_stream *create(unsigned host)
+static struct spd_tcp *create(unsigned host)
 {
-    struct spd_stream *s = sim_contract_alloc(sizeof *s);
+    struct spd_tcp *s = sim_contract_alloc(sizeof *s);
 
     if (s == NULL)
         return NULL;
@@ -96,7 +96,7 @@ static void segment_drop(struct sim_event *event)
 static void segment_run(struct sim_event *event)
 {
     struct segment *segment = (struct segment *)(void *)event;
-    struct spd_stream *to = find(segment->to);
+    struct spd_tcp *to = find(segment->to);
 
     if (to != NULL && segment->n == 0) {
         to->ended = true;
@@ -108,7 +108,7 @@ static void segment_run(struct sim_event *event)
     free(segment);
 }
 
-static void deliver(const struct spd_stream *from, uint64_t to, const void *bytes, size_t n)
+static void deliver(const struct spd_tcp *from, uint64_t to, const void *bytes, size_t n)
 {
     struct segment *segment = sim_alloc(sizeof *segment + n);
 
@@ -123,7 +123,7 @@ static void deliver(const struct spd_stream *from, uint64_t to, const void *byte
 
 /* ---- the contract ---- */
 
-static struct spd_stream *listener_at(const struct spd_addr *addr)
+static struct spd_tcp *listener_at(const struct spd_addr *addr)
 {
     unsigned host = host_of(addr);
 
@@ -136,11 +136,11 @@ static struct spd_stream *listener_at(const struct spd_addr *addr)
     return NULL;
 }
 
-enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream **out,
-                               struct spd_diag *diag)
+enum spd_err spd_tcp_listen(const struct spd_addr *local, struct spd_tcp **out,
+                            struct spd_diag *diag)
 {
     struct spd_addr address = *local;
-    struct spd_stream *s;
+    struct spd_tcp *s;
 
     if (address.port == 0)
         address.port = sim_host(host_of(&address))->next_port++;
@@ -155,9 +155,9 @@ enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream *
     return SPD_ERR_OK;
 }
 
-static struct spd_stream *pending_at(const struct spd_stream *listener, size_t *n)
+static struct spd_tcp *pending_at(const struct spd_tcp *listener, size_t *n)
 {
-    struct spd_stream *first = NULL;
+    struct spd_tcp *first = NULL;
 
     *n = 0;
     FOR_ALL(s)
@@ -170,10 +170,10 @@ static struct spd_stream *pending_at(const struct spd_stream *listener, size_t *
     return first;
 }
 
-enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **out)
+enum spd_err spd_tcp_accept(struct spd_tcp *listener, struct spd_tcp **out)
 {
     size_t n;
-    struct spd_stream *s = pending_at(listener, &n);
+    struct spd_tcp *s = pending_at(listener, &n);
 
     if (s == NULL)
         return SPD_ERR_TIMEOUT;
@@ -182,11 +182,11 @@ enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_addr *local,
-                                spd_ns timeout_ns, struct spd_stream **out, struct spd_diag *diag)
+enum spd_err spd_tcp_connect(const struct spd_addr *remote, const struct spd_addr *local,
+                             spd_ns timeout_ns, struct spd_tcp **out, struct spd_diag *diag)
 {
     unsigned host = local && local->family ? host_of(local) : sim_current_host();
-    struct spd_stream *listener = listener_at(remote), *near, *far;
+    struct spd_tcp *listener = listener_at(remote), *near, *far;
     spd_ns round_trip_ns = 2 * sim_link_delay(host, host_of(remote));
     size_t n = 0;
 
@@ -203,8 +203,8 @@ enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_
     near = create(host);
     far = create(listener->host);
     if (near == NULL || far == NULL) {
-        spd_stream_close(near);
-        spd_stream_close(far);
+        spd_tcp_close(near);
+        spd_tcp_close(far);
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "simulated: no memory");
     }
     near->local = spd_addr_is_loopback(remote)        ? *remote
@@ -222,17 +222,17 @@ enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_
     return SPD_ERR_OK;
 }
 
-void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_local(const struct spd_tcp *stream, struct spd_addr *out)
 {
     *out = stream->local;
 }
 
-void spd_stream_peer(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_peer(const struct spd_tcp *stream, struct spd_addr *out)
 {
     *out = stream->peer;
 }
 
-enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capacity, size_t *n_out)
+enum spd_err spd_tcp_read(struct spd_tcp *stream, void *out, size_t capacity, size_t *n_out)
 {
     size_t n = stream->n_buffered < capacity ? stream->n_buffered : capacity;
 
@@ -249,17 +249,16 @@ enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capaci
     return SPD_ERR_OK;
 }
 
-static size_t room_of(const struct spd_stream *stream)
+static size_t room_of(const struct spd_tcp *stream)
 {
-    const struct spd_stream *other = find(stream->other);
+    const struct spd_tcp *other = find(stream->other);
 
     return other ? WINDOW_BYTES - other->n_buffered - other->n_on_the_way : WINDOW_BYTES;
 }
 
-enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size_t n,
-                              size_t *n_written)
+enum spd_err spd_tcp_write(struct spd_tcp *stream, const void *bytes, size_t n, size_t *n_written)
 {
-    struct spd_stream *other = find(stream->other);
+    struct spd_tcp *other = find(stream->other);
     size_t room = room_of(stream);
 
     SPD_ASSERT(n > 0);
@@ -276,17 +275,17 @@ enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size
     return SPD_ERR_OK;
 }
 
-void spd_stream_close(struct spd_stream *stream)
+void spd_tcp_close(struct spd_tcp *stream)
 {
     if (stream == NULL)
         return;
     if (stream->is_listener) {
         size_t n;
-        struct spd_stream *pending;
+        struct spd_tcp *pending;
 
         while ((pending = pending_at(stream, &n)) != NULL) {
             pending->is_pending = false;
-            spd_stream_close(pending);
+            spd_tcp_close(pending);
         }
     } else if (!stream->broken && stream->other) {
         deliver(stream, stream->other, NULL, 0);
@@ -296,9 +295,9 @@ void spd_stream_close(struct spd_stream *stream)
     free(stream);
 }
 
-enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_diag *diag)
+enum spd_err spd_tcp_waker_create(struct spd_tcp_waker **out, struct spd_diag *diag)
 {
-    struct spd_stream_waker *waker = sim_contract_alloc(sizeof *waker);
+    struct spd_tcp_waker *waker = sim_contract_alloc(sizeof *waker);
 
     if (waker == NULL)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "simulated: no memory");
@@ -307,12 +306,12 @@ enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_d
     return SPD_ERR_OK;
 }
 
-void spd_stream_waker_wake(struct spd_stream_waker *waker)
+void spd_tcp_waker_wake(struct spd_tcp_waker *waker)
 {
     waker->woken = true;
 }
 
-void spd_stream_waker_destroy(struct spd_stream_waker *waker)
+void spd_tcp_waker_destroy(struct spd_tcp_waker *waker)
 {
     if (waker == NULL)
         return;
@@ -320,9 +319,9 @@ void spd_stream_waker_destroy(struct spd_stream_waker *waker)
     free(waker);
 }
 
-static bool is_met(struct spd_stream_want *want)
+static bool is_met(struct spd_tcp_want *want)
 {
-    struct spd_stream *s = want->stream;
+    struct spd_tcp *s = want->stream;
     size_t n = 0;
 
     if (s->is_listener)
@@ -332,7 +331,7 @@ static bool is_met(struct spd_stream_want *want)
     return want->is_readable || want->is_writable;
 }
 
-static bool any_is_met(struct spd_stream_want *wants, size_t n, struct spd_stream_waker *waker)
+static bool any_is_met(struct spd_tcp_want *wants, size_t n, struct spd_tcp_waker *waker)
 {
     bool met = waker != NULL && waker->woken;
 
@@ -343,12 +342,12 @@ static bool any_is_met(struct spd_stream_want *wants, size_t n, struct spd_strea
     return met;
 }
 
-enum spd_err spd_stream_wait(struct spd_stream_want *wants, size_t n,
-                             struct spd_stream_waker *waker, spd_ns timeout_ns)
+enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_waker *waker,
+                          spd_ns timeout_ns)
 {
     spd_ns until_ns = sim_saturating_add(sim_now_ns(), timeout_ns);
 
-    SPD_ASSERT(n <= SPD_STREAM_WANTS_MAX);
+    SPD_ASSERT(n <= SPD_TCP_WANTS_MAX);
     sim_run_due();
     for (;;) {
         if (any_is_met(wants, n, waker))
@@ -362,7 +361,7 @@ enum spd_err spd_stream_wait(struct spd_stream_want *wants, size_t n,
     }
 }
 
-void sim_streams_break(unsigned host)
+void sim_tcp_break(unsigned host)
 {
     FOR_ALL(s)
     {

@@ -1,27 +1,27 @@
 /*
- * See posix_streams.h.
+ * See posix_tcp.h.
  */
-#include "tests/sys/posix_streams.h"
+#include "tests/sys/posix_tcp.h"
 
 #include <string.h>
 
 #include "common/sys/random.h"
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 
 struct streams {
     struct attempt *attempt;
-    struct spd_stream_waker *waker;
-    struct spd_stream *listener, *near, *far;
+    struct spd_tcp_waker *waker;
+    struct spd_tcp *listener, *near, *far;
     struct spd_addr address;
 };
 
 /* Until there is something to read, or to accept. A failing call of the wait is
  * told, and the next wait goes on. */
-static bool await(struct streams *s, struct spd_stream *stream)
+static bool await(struct streams *s, struct spd_tcp *stream)
 {
     for (int i = 0; i < 100; i++) {
-        struct spd_stream_want want = { .stream = stream, .read = true };
-        enum spd_err err = spd_stream_wait(&want, 1, s->waker, attempt_patience_ns);
+        struct spd_tcp_want want = { .stream = stream, .read = true };
+        enum spd_err err = spd_tcp_wait(&want, 1, s->waker, attempt_patience_ns);
 
         if (err == SPD_ERR_OK && want.is_readable)
             return true;
@@ -37,21 +37,21 @@ static bool open_both(struct streams *s)
     struct spd_addr any = { .family = SPD_FAMILY_IPV4, .bytes = { 127, 0, 0, 1 } };
     struct spd_diag diag = { 0 };
 
-    if (!attempt_ok(s->attempt, "waker", spd_stream_waker_create(&s->waker, &diag), &diag) ||
-        !attempt_ok(s->attempt, "listen", spd_stream_listen(&any, &s->listener, &diag), &diag))
+    if (!attempt_ok(s->attempt, "waker", spd_tcp_waker_create(&s->waker, &diag), &diag) ||
+        !attempt_ok(s->attempt, "listen", spd_tcp_listen(&any, &s->listener, &diag), &diag))
         return false;
-    spd_stream_local(s->listener, &s->address);
+    spd_tcp_local(s->listener, &s->address);
     if (s->address.family == SPD_FAMILY_NONE) {
         s->attempt->err = SPD_ERR_IO; /* and nobody can find it */
         s->attempt->stage = "local";
         return false;
     }
     if (!attempt_ok(s->attempt, "connect",
-                    spd_stream_connect(&s->address, &any, attempt_patience_ns, &s->near, &diag),
+                    spd_tcp_connect(&s->address, &any, attempt_patience_ns, &s->near, &diag),
                     &diag))
         return false;
     return await(s, s->listener) &&
-           attempt_ok(s->attempt, "accept", spd_stream_accept(s->listener, &s->far), NULL);
+           attempt_ok(s->attempt, "accept", spd_tcp_accept(s->listener, &s->far), NULL);
 }
 
 static void talk(struct streams *s)
@@ -60,26 +60,26 @@ static void talk(struct streams *s)
     char got[8];
     size_t n = 0;
 
-    spd_stream_peer(s->far, &peer);
-    spd_stream_local(s->near, &local);
+    spd_tcp_peer(s->far, &peer);
+    spd_tcp_local(s->near, &local);
     attempt_expect(s->attempt,
                    peer.family == SPD_FAMILY_NONE || local.family == SPD_FAMILY_NONE ||
                        spd_addr_equal(&peer, &local),
                    "the ends do not know each other");
-    if (!attempt_ok(s->attempt, "write", spd_stream_write(s->near, "hello", 5, &n), NULL))
+    if (!attempt_ok(s->attempt, "write", spd_tcp_write(s->near, "hello", 5, &n), NULL))
         return;
     attempt_expect(s->attempt, n == 5, "part of five octets");
     if (!await(s, s->far) ||
-        !attempt_ok(s->attempt, "read", spd_stream_read(s->far, got, sizeof got, &n), NULL))
+        !attempt_ok(s->attempt, "read", spd_tcp_read(s->far, got, sizeof got, &n), NULL))
         return;
     attempt_expect(s->attempt, n == 5 && memcmp(got, "hello", 5) == 0, "other octets");
-    spd_stream_waker_wake(s->waker);
-    (void)attempt_ok(s->attempt, "woken", spd_stream_wait(NULL, 0, s->waker, attempt_patience_ns),
+    spd_tcp_waker_wake(s->waker);
+    (void)attempt_ok(s->attempt, "woken", spd_tcp_wait(NULL, 0, s->waker, attempt_patience_ns),
                      NULL);
-    spd_stream_close(s->near);
+    spd_tcp_close(s->near);
     s->near = NULL;
     if (await(s, s->far)) {
-        enum spd_err err = spd_stream_read(s->far, got, sizeof got, &n);
+        enum spd_err err = spd_tcp_read(s->far, got, sizeof got, &n);
 
         if (err != SPD_ERR_CLOSED)
             (void)attempt_ok(s->attempt, "read the end", err, NULL);
@@ -87,7 +87,7 @@ static void talk(struct streams *s)
     }
 }
 
-void streams_scenario(struct attempt *attempt)
+void tcp_scenario(struct attempt *attempt)
 {
     struct streams s = { .attempt = attempt };
     struct spd_diag diag = { 0 };
@@ -96,8 +96,8 @@ void streams_scenario(struct attempt *attempt)
     if (attempt_ok(attempt, "random", spd_random_fill(octets, sizeof octets, &diag), &diag) &&
         open_both(&s))
         talk(&s);
-    spd_stream_close(s.near);
-    spd_stream_close(s.far);
-    spd_stream_close(s.listener);
-    spd_stream_waker_destroy(s.waker);
+    spd_tcp_close(s.near);
+    spd_tcp_close(s.far);
+    spd_tcp_close(s.listener);
+    spd_tcp_waker_destroy(s.waker);
 }

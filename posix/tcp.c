@@ -2,7 +2,7 @@
  * TCP over non-blocking sockets and poll(2); the waker is an eventfd. On the
  * thread that owns the streams.
  */
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,11 +19,11 @@
 
 #define BACKLOG 128
 
-struct spd_stream {
+struct spd_tcp {
     int fd;
 };
 
-struct spd_stream_waker {
+struct spd_tcp_waker {
     int fd;
 };
 
@@ -62,9 +62,9 @@ static enum spd_err explain(struct spd_diag *diag, const char *what, const struc
                         remedy(os_errno));
 }
 
-static struct spd_stream *stream_of(int fd)
+static struct spd_tcp *stream_of(int fd)
 {
-    struct spd_stream *stream = malloc(sizeof *stream);
+    struct spd_tcp *stream = malloc(sizeof *stream);
 
     if (stream != NULL) {
         stream->fd = fd;
@@ -85,8 +85,8 @@ static bool bind_to(int fd, const struct spd_addr *local)
     return bind(fd, (struct sockaddr *)&address, n) == 0;
 }
 
-enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream **out,
-                               struct spd_diag *diag)
+enum spd_err spd_tcp_listen(const struct spd_addr *local, struct spd_tcp **out,
+                            struct spd_diag *diag)
 {
     int fd = open_socket(local->family);
     int on = 1;
@@ -112,9 +112,9 @@ enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream *
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **out)
+enum spd_err spd_tcp_accept(struct spd_tcp *listener, struct spd_tcp **out)
 {
-    struct spd_stream *stream = stream_of(-1);
+    struct spd_tcp *stream = stream_of(-1);
 
     if (stream == NULL) {
         return SPD_ERR_LIMIT;
@@ -181,8 +181,8 @@ static int finish_connect(int fd, spd_ns timeout_ns)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_errno, &n) == 0 ? os_errno : errno;
 }
 
-enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_addr *local,
-                                spd_ns timeout_ns, struct spd_stream **out, struct spd_diag *diag)
+enum spd_err spd_tcp_connect(const struct spd_addr *remote, const struct spd_addr *local,
+                             spd_ns timeout_ns, struct spd_tcp **out, struct spd_diag *diag)
 {
     struct sockaddr_storage address;
     socklen_t n = spd_sockaddr_from(remote, &address);
@@ -212,7 +212,7 @@ enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_
     return explain(diag, "connect to", remote, os_errno);
 }
 
-void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_local(const struct spd_tcp *stream, struct spd_addr *out)
 {
     struct sockaddr_storage address;
     socklen_t n = sizeof address;
@@ -223,7 +223,7 @@ void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
     }
 }
 
-void spd_stream_peer(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_peer(const struct spd_tcp *stream, struct spd_addr *out)
 {
     struct sockaddr_storage address;
     socklen_t n = sizeof address;
@@ -234,7 +234,7 @@ void spd_stream_peer(const struct spd_stream *stream, struct spd_addr *out)
     }
 }
 
-enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capacity, size_t *n_out)
+enum spd_err spd_tcp_read(struct spd_tcp *stream, void *out, size_t capacity, size_t *n_out)
 {
     ssize_t n;
 
@@ -251,8 +251,7 @@ enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capaci
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size_t n,
-                              size_t *n_written)
+enum spd_err spd_tcp_write(struct spd_tcp *stream, const void *bytes, size_t n, size_t *n_written)
 {
     ssize_t rc;
 
@@ -267,7 +266,7 @@ enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size
     return SPD_ERR_OK;
 }
 
-void spd_stream_close(struct spd_stream *stream)
+void spd_tcp_close(struct spd_tcp *stream)
 {
     if (stream == NULL) {
         return;
@@ -276,9 +275,9 @@ void spd_stream_close(struct spd_stream *stream)
     free(stream);
 }
 
-enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_diag *diag)
+enum spd_err spd_tcp_waker_create(struct spd_tcp_waker **out, struct spd_diag *diag)
 {
-    struct spd_stream_waker *waker = malloc(sizeof *waker);
+    struct spd_tcp_waker *waker = malloc(sizeof *waker);
 
     if (waker == NULL) {
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the control thread");
@@ -296,7 +295,7 @@ enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_d
     return SPD_ERR_OK;
 }
 
-void spd_stream_waker_wake(struct spd_stream_waker *waker)
+void spd_tcp_waker_wake(struct spd_tcp_waker *waker)
 {
     uint64_t one = 1;
     ssize_t rc;
@@ -307,7 +306,7 @@ void spd_stream_waker_wake(struct spd_stream_waker *waker)
     } while (rc < 0 && errno == EINTR);
 }
 
-void spd_stream_waker_destroy(struct spd_stream_waker *waker)
+void spd_tcp_waker_destroy(struct spd_tcp_waker *waker)
 {
     if (waker == NULL) {
         return;
@@ -317,7 +316,7 @@ void spd_stream_waker_destroy(struct spd_stream_waker *waker)
 }
 
 /* A wake that cannot be read stays, and is found again. */
-static void clear(const struct spd_stream_waker *waker)
+static void clear(const struct spd_tcp_waker *waker)
 {
     uint64_t count;
     ssize_t rc;
@@ -327,13 +326,13 @@ static void clear(const struct spd_stream_waker *waker)
     } while (rc < 0 && errno == EINTR);
 }
 
-enum spd_err spd_stream_wait(struct spd_stream_want *wants, size_t n,
-                             struct spd_stream_waker *waker, spd_ns timeout_ns)
+enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_waker *waker,
+                          spd_ns timeout_ns)
 {
-    struct pollfd fds[SPD_STREAM_WANTS_MAX + 1];
+    struct pollfd fds[SPD_TCP_WANTS_MAX + 1];
     int rc;
 
-    SPD_ASSERT(n <= SPD_STREAM_WANTS_MAX);
+    SPD_ASSERT(n <= SPD_TCP_WANTS_MAX);
     for (size_t i = 0; i < n; i++) {
         short events = (short)((wants[i].read ? POLLIN : 0) | (wants[i].write ? POLLOUT : 0));
 

@@ -3,7 +3,7 @@
  * that sends to itself: WSAPoll waits for sockets alone. On the thread that owns
  * the streams.
  */
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 
 #include <winsock2.h>
 #include <ws2tcpip.h>
@@ -22,11 +22,11 @@
  * so a connect is asked about by select, which does. */
 #define CONNECT_SLICE_US 50000
 
-struct spd_stream {
+struct spd_tcp {
     SOCKET socket;
 };
 
-struct spd_stream_waker {
+struct spd_tcp_waker {
     SOCKET socket;
 };
 
@@ -61,9 +61,9 @@ static enum spd_err explain(struct spd_diag *diag, const char *what, const struc
                         remedy(err));
 }
 
-static struct spd_stream *stream_of(SOCKET socket)
+static struct spd_tcp *stream_of(SOCKET socket)
 {
-    struct spd_stream *stream = malloc(sizeof *stream);
+    struct spd_tcp *stream = malloc(sizeof *stream);
 
     if (stream != NULL)
         stream->socket = socket;
@@ -106,8 +106,8 @@ static bool bind_to(SOCKET s, const struct spd_addr *local)
     return bind(s, (struct sockaddr *)&address, n) == 0;
 }
 
-enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream **out,
-                               struct spd_diag *diag)
+enum spd_err spd_tcp_listen(const struct spd_addr *local, struct spd_tcp **out,
+                            struct spd_diag *diag)
 {
     SOCKET s = open_stream(local);
     DWORD on = 1;
@@ -132,9 +132,9 @@ enum spd_err spd_stream_listen(const struct spd_addr *local, struct spd_stream *
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **out)
+enum spd_err spd_tcp_accept(struct spd_tcp *listener, struct spd_tcp **out)
 {
-    struct spd_stream *stream = stream_of(INVALID_SOCKET);
+    struct spd_tcp *stream = stream_of(INVALID_SOCKET);
 
     if (stream == NULL)
         return SPD_ERR_LIMIT;
@@ -148,7 +148,7 @@ enum spd_err spd_stream_accept(struct spd_stream *listener, struct spd_stream **
         return code == WSAEMFILE || code == WSAENOBUFS ? SPD_ERR_LIMIT : SPD_ERR_IO;
     }
     if (!make_nonblocking(stream->socket)) {
-        spd_stream_close(stream);
+        spd_tcp_close(stream);
         return SPD_ERR_IO;
     }
     *out = stream;
@@ -188,8 +188,8 @@ static int finish_connect(SOCKET s, spd_ns timeout_ns)
     return WSAETIMEDOUT;
 }
 
-enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_addr *local,
-                                spd_ns timeout_ns, struct spd_stream **out, struct spd_diag *diag)
+enum spd_err spd_tcp_connect(const struct spd_addr *remote, const struct spd_addr *local,
+                             spd_ns timeout_ns, struct spd_tcp **out, struct spd_diag *diag)
 {
     SOCKADDR_INET address;
     int n = spd_sockaddr_from(remote, &address), code = 0;
@@ -218,7 +218,7 @@ enum spd_err spd_stream_connect(const struct spd_addr *remote, const struct spd_
     return explain(diag, "connect to", remote, code);
 }
 
-void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_local(const struct spd_tcp *stream, struct spd_addr *out)
 {
     SOCKADDR_INET address;
     int n = sizeof address;
@@ -228,7 +228,7 @@ void spd_stream_local(const struct spd_stream *stream, struct spd_addr *out)
         spd_sockaddr_to(&address, out);
 }
 
-void spd_stream_peer(const struct spd_stream *stream, struct spd_addr *out)
+void spd_tcp_peer(const struct spd_tcp *stream, struct spd_addr *out)
 {
     SOCKADDR_INET address;
     int n = sizeof address;
@@ -243,7 +243,7 @@ static int at_most_int(size_t n)
     return n < INT32_MAX ? (int)n : INT32_MAX;
 }
 
-enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capacity, size_t *n_out)
+enum spd_err spd_tcp_read(struct spd_tcp *stream, void *out, size_t capacity, size_t *n_out)
 {
     int n = recv(stream->socket, out, at_most_int(capacity), 0);
 
@@ -255,8 +255,7 @@ enum spd_err spd_stream_read(struct spd_stream *stream, void *out, size_t capaci
     return SPD_ERR_OK;
 }
 
-enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size_t n,
-                              size_t *n_written)
+enum spd_err spd_tcp_write(struct spd_tcp *stream, const void *bytes, size_t n, size_t *n_written)
 {
     int rc;
 
@@ -268,7 +267,7 @@ enum spd_err spd_stream_write(struct spd_stream *stream, const void *bytes, size
     return SPD_ERR_OK;
 }
 
-void spd_stream_close(struct spd_stream *stream)
+void spd_tcp_close(struct spd_tcp *stream)
 {
     if (stream == NULL)
         return;
@@ -290,9 +289,9 @@ static bool connect_to_itself(SOCKET s)
            connect(s, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_diag *diag)
+enum spd_err spd_tcp_waker_create(struct spd_tcp_waker **out, struct spd_diag *diag)
 {
-    struct spd_stream_waker *waker = malloc(sizeof *waker);
+    struct spd_tcp_waker *waker = malloc(sizeof *waker);
     char text[SPD_OSERR_TEXT_BYTES];
     int code;
 
@@ -304,18 +303,18 @@ enum spd_err spd_stream_waker_create(struct spd_stream_waker **out, struct spd_d
         return SPD_ERR_OK;
     }
     code = WSAGetLastError();
-    spd_stream_waker_destroy(waker);
+    spd_tcp_waker_destroy(waker);
     return spd_diag_set(diag, spd_oserr_map((uint32_t)code), code,
                         "cannot wake the control thread: %s", spd_oserr_text((uint32_t)code, text));
 }
 
-void spd_stream_waker_wake(struct spd_stream_waker *waker)
+void spd_tcp_waker_wake(struct spd_tcp_waker *waker)
 {
     /* When there is no room, enough wakes wait already. */
     (void)send(waker->socket, "", 1, 0);
 }
 
-void spd_stream_waker_destroy(struct spd_stream_waker *waker)
+void spd_tcp_waker_destroy(struct spd_tcp_waker *waker)
 {
     if (waker == NULL)
         return;
@@ -324,7 +323,7 @@ void spd_stream_waker_destroy(struct spd_stream_waker *waker)
     free(waker);
 }
 
-static void clear(const struct spd_stream_waker *waker)
+static void clear(const struct spd_tcp_waker *waker)
 {
     char octet;
 
@@ -359,15 +358,15 @@ static int poll_for(WSAPOLLFD *fds, ULONG n_fds, spd_ns timeout_ns)
     return rc;
 }
 
-enum spd_err spd_stream_wait(struct spd_stream_want *wants, size_t n,
-                             struct spd_stream_waker *waker, spd_ns timeout_ns)
+enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_waker *waker,
+                          spd_ns timeout_ns)
 {
-    WSAPOLLFD fds[SPD_STREAM_WANTS_MAX + 1];
-    size_t place[SPD_STREAM_WANTS_MAX];
+    WSAPOLLFD fds[SPD_TCP_WANTS_MAX + 1];
+    size_t place[SPD_TCP_WANTS_MAX];
     ULONG n_fds = 0;
     int rc;
 
-    SPD_ASSERT(n <= SPD_STREAM_WANTS_MAX);
+    SPD_ASSERT(n <= SPD_TCP_WANTS_MAX);
     if (waker)
         fds[n_fds++] = (WSAPOLLFD){ .fd = waker->socket, .events = POLLRDNORM };
     for (size_t i = 0; i < n; i++) {

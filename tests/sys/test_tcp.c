@@ -1,5 +1,5 @@
 /*
- * The contract of common/sys/stream.h: one source, run against each system and
+ * The contract of common/sys/tcp.h: one source, run against each system and
  * the simulator. One thread plays both ends, since nothing blocks but waits.
  */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include "common/sys/clock.h"
 #include "common/sys/console.h"
-#include "common/sys/stream.h"
+#include "common/sys/tcp.h"
 #include "common/sys/thread.h"
 
 #define PATIENCE_NS (20 * SPD_NS_PER_S)
@@ -29,15 +29,15 @@ static struct spd_addr loopback6(uint16_t port)
 }
 
 struct pair {
-    struct spd_stream *listener, *near, *far;
+    struct spd_tcp *listener, *near, *far;
     struct spd_addr address; /* of the listener */
 };
 
-static void await(struct spd_stream *stream, bool read, bool write)
+static void await(struct spd_tcp *stream, bool read, bool write)
 {
-    struct spd_stream_want want = { .stream = stream, .read = read, .write = write };
+    struct spd_tcp_want want = { .stream = stream, .read = read, .write = write };
 
-    assert_int_equal(spd_stream_wait(&want, 1, NULL, PATIENCE_NS), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_wait(&want, 1, NULL, PATIENCE_NS), SPD_ERR_OK);
     assert_true(want.is_readable || want.is_writable);
 }
 
@@ -47,31 +47,31 @@ static struct pair open_pair(void)
     struct spd_diag diag = { 0 };
     struct pair p = { 0 };
 
-    if (spd_stream_listen(&any, &p.listener, &diag))
+    if (spd_tcp_listen(&any, &p.listener, &diag))
         fail_msg("%s", diag.text);
-    spd_stream_local(p.listener, &p.address);
+    spd_tcp_local(p.listener, &p.address);
     assert_int_not_equal(p.address.port, 0);
-    assert_int_equal(spd_stream_accept(p.listener, &p.far), SPD_ERR_TIMEOUT);
-    if (spd_stream_connect(&p.address, NULL, PATIENCE_NS, &p.near, &diag))
+    assert_int_equal(spd_tcp_accept(p.listener, &p.far), SPD_ERR_TIMEOUT);
+    if (spd_tcp_connect(&p.address, NULL, PATIENCE_NS, &p.near, &diag))
         fail_msg("%s", diag.text);
     await(p.listener, true, false);
-    assert_int_equal(spd_stream_accept(p.listener, &p.far), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_accept(p.listener, &p.far), SPD_ERR_OK);
     return p;
 }
 
 static void close_pair(struct pair *p)
 {
-    spd_stream_close(p->near);
-    spd_stream_close(p->far);
-    spd_stream_close(p->listener);
+    spd_tcp_close(p->near);
+    spd_tcp_close(p->far);
+    spd_tcp_close(p->listener);
 }
 
 /* All n octets, however they are cut. */
-static void write_all(struct spd_stream *stream, const char *bytes, size_t n)
+static void write_all(struct spd_tcp *stream, const char *bytes, size_t n)
 {
     while (n > 0) {
         size_t n_written = 0;
-        enum spd_err err = spd_stream_write(stream, bytes, n, &n_written);
+        enum spd_err err = spd_tcp_write(stream, bytes, n, &n_written);
 
         if (err == SPD_ERR_TIMEOUT) {
             await(stream, false, true);
@@ -84,11 +84,11 @@ static void write_all(struct spd_stream *stream, const char *bytes, size_t n)
     }
 }
 
-static void read_all(struct spd_stream *stream, char *bytes, size_t n)
+static void read_all(struct spd_tcp *stream, char *bytes, size_t n)
 {
     while (n > 0) {
         size_t n_read = 0;
-        enum spd_err err = spd_stream_read(stream, bytes, n, &n_read);
+        enum spd_err err = spd_tcp_read(stream, bytes, n, &n_read);
 
         if (err == SPD_ERR_TIMEOUT) {
             await(stream, true, false);
@@ -107,10 +107,10 @@ static void both_ends_know_each_other(void **state)
     struct pair p = open_pair();
 
     (void)state;
-    spd_stream_local(p.near, &near_local);
-    spd_stream_peer(p.near, &near_peer);
-    spd_stream_local(p.far, &far_local);
-    spd_stream_peer(p.far, &far_peer);
+    spd_tcp_local(p.near, &near_local);
+    spd_tcp_peer(p.near, &near_peer);
+    spd_tcp_local(p.far, &far_local);
+    spd_tcp_peer(p.far, &far_peer);
     assert_true(spd_addr_equal(&near_local, &far_peer));
     assert_true(spd_addr_equal(&near_peer, &far_local));
     assert_true(spd_addr_equal(&far_local, &p.address));
@@ -140,7 +140,7 @@ static void nothing_to_read_is_no_end(void **state)
     char got;
 
     (void)state;
-    assert_int_equal(spd_stream_read(p.far, &got, 1, &n), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_read(p.far, &got, 1, &n), SPD_ERR_TIMEOUT);
     assert_int_equal(n, 77);
     close_pair(&p);
 }
@@ -153,13 +153,13 @@ static void what_was_written_before_a_close_can_be_read(void **state)
 
     (void)state;
     write_all(p.near, "last", 4);
-    spd_stream_close(p.near);
+    spd_tcp_close(p.near);
     p.near = NULL;
     read_all(p.far, got, 4);
     assert_memory_equal(got, "last", 4);
     await(p.far, true, false);
-    assert_int_equal(spd_stream_read(p.far, got, 8, &n), SPD_ERR_CLOSED);
-    assert_int_equal(spd_stream_read(p.far, got, 8, &n), SPD_ERR_CLOSED);
+    assert_int_equal(spd_tcp_read(p.far, got, 8, &n), SPD_ERR_CLOSED);
+    assert_int_equal(spd_tcp_read(p.far, got, 8, &n), SPD_ERR_CLOSED);
     close_pair(&p);
 }
 
@@ -170,11 +170,11 @@ static void writing_to_a_peer_that_is_gone_fails_and_kills_nobody(void **state)
     size_t n;
 
     (void)state;
-    spd_stream_close(p.far);
+    spd_tcp_close(p.far);
     p.far = NULL;
     await(p.near, true, false); /* its close is here */
     for (int i = 0; i < 200 && err != SPD_ERR_IO; i++) {
-        err = spd_stream_write(p.near, "x", 1, &n);
+        err = spd_tcp_write(p.near, "x", 1, &n);
         assert_true(err == SPD_ERR_OK || err == SPD_ERR_TIMEOUT || err == SPD_ERR_IO);
         spd_thread_sleep(10 * SPD_NS_PER_MS);
     }
@@ -192,8 +192,8 @@ static void a_peer_that_does_not_read_fills_the_window(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(block); i++)
         block[i] = (char)(i * 7 + i / 251);
-    while ((err = spd_stream_write(p.near, block + written % sizeof(block),
-                                   sizeof(block) - written % sizeof(block), &n)) == SPD_ERR_OK) {
+    while ((err = spd_tcp_write(p.near, block + written % sizeof(block),
+                                sizeof(block) - written % sizeof(block), &n)) == SPD_ERR_OK) {
         written += n;
         assert_true(written < 512u << 20);
         if (written % 1000000 < n)
@@ -205,7 +205,7 @@ static void a_peer_that_does_not_read_fills_the_window(void **state)
         size_t at = read % sizeof(block), most = sizeof(block) - at;
 
         most = most < written - read ? most : written - read;
-        err = spd_stream_read(p.far, got, most, &n);
+        err = spd_tcp_read(p.far, got, most, &n);
         if (err == SPD_ERR_TIMEOUT) {
             await(p.far, true, false);
             continue;
@@ -221,9 +221,9 @@ static void a_peer_that_does_not_read_fills_the_window(void **state)
 static void a_port_has_one_listener(void **state)
 {
     struct pair p = open_pair();
-    struct spd_stream *second = NULL;
+    struct spd_tcp *second = NULL;
     struct spd_diag diag = { 0 };
-    enum spd_err err = spd_stream_listen(&p.address, &second, &diag);
+    enum spd_err err = spd_tcp_listen(&p.address, &second, &diag);
 
     (void)state;
     assert_int_equal(err, SPD_ERR_IN_USE);
@@ -236,7 +236,7 @@ static void a_port_has_one_listener(void **state)
 static void a_port_is_free_again_after_close(void **state)
 {
     struct pair p = open_pair();
-    struct spd_stream *again = NULL;
+    struct spd_tcp *again = NULL;
     struct spd_diag diag = { 0 };
     char got;
 
@@ -244,23 +244,23 @@ static void a_port_is_free_again_after_close(void **state)
     write_all(p.near, "x", 1);
     read_all(p.far, &got, 1);
     /* The listener's side closes first: its connections linger, not its port. */
-    spd_stream_close(p.far);
-    spd_stream_close(p.listener);
-    spd_stream_close(p.near);
-    if (spd_stream_listen(&p.address, &again, &diag))
+    spd_tcp_close(p.far);
+    spd_tcp_close(p.listener);
+    spd_tcp_close(p.near);
+    if (spd_tcp_listen(&p.address, &again, &diag))
         fail_msg("%s", diag.text);
-    spd_stream_close(again);
+    spd_tcp_close(again);
 }
 
 static void nobody_listening_refuses(void **state)
 {
     struct pair p = open_pair();
-    struct spd_stream *stream = NULL;
+    struct spd_tcp *stream = NULL;
     struct spd_diag diag = { 0 };
 
     (void)state;
     close_pair(&p);
-    assert_int_equal(spd_stream_connect(&p.address, NULL, PATIENCE_NS, &stream, &diag),
+    assert_int_equal(spd_tcp_connect(&p.address, NULL, PATIENCE_NS, &stream, &diag),
                      SPD_ERR_REFUSED);
     assert_int_equal(diag.err, SPD_ERR_REFUSED);
     assert_null(stream);
@@ -269,27 +269,27 @@ static void nobody_listening_refuses(void **state)
 static void connections_wait_to_be_accepted_one_by_one(void **state)
 {
     struct pair p = open_pair();
-    struct spd_stream *more[5], *got = NULL;
+    struct spd_tcp *more[5], *got = NULL;
 
     (void)state;
     for (int i = 0; i < 5; i++)
-        assert_int_equal(spd_stream_connect(&p.address, NULL, PATIENCE_NS, &more[i], NULL),
+        assert_int_equal(spd_tcp_connect(&p.address, NULL, PATIENCE_NS, &more[i], NULL),
                          SPD_ERR_OK);
     for (int i = 0; i < 5; i++) {
         await(p.listener, true, false);
-        assert_int_equal(spd_stream_accept(p.listener, &got), SPD_ERR_OK);
-        spd_stream_close(got);
+        assert_int_equal(spd_tcp_accept(p.listener, &got), SPD_ERR_OK);
+        spd_tcp_close(got);
     }
-    assert_int_equal(spd_stream_accept(p.listener, &got), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_accept(p.listener, &got), SPD_ERR_TIMEOUT);
     for (int i = 0; i < 5; i++)
-        spd_stream_close(more[i]);
+        spd_tcp_close(more[i]);
     close_pair(&p);
 }
 
 static void a_wait_tells_which_of_many(void **state)
 {
     struct pair a = open_pair(), b = open_pair();
-    struct spd_stream_want wants[] = {
+    struct spd_tcp_want wants[] = {
         { .stream = a.far, .read = true },
         { .stream = b.far, .read = true },
         { .stream = b.listener, .read = true },
@@ -297,15 +297,15 @@ static void a_wait_tells_which_of_many(void **state)
     };
 
     (void)state;
-    assert_int_equal(spd_stream_wait(wants, 4, NULL, 0), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_wait(wants, 4, NULL, 0), SPD_ERR_TIMEOUT);
     write_all(b.near, "x", 1);
-    assert_int_equal(spd_stream_wait(wants, 4, NULL, PATIENCE_NS), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_wait(wants, 4, NULL, PATIENCE_NS), SPD_ERR_OK);
     assert_false(wants[0].is_readable);
     assert_true(wants[1].is_readable);
     assert_false(wants[2].is_readable);
     assert_false(wants[3].is_readable || wants[3].is_writable || wants[1].is_writable);
     wants[0].write = true;
-    assert_int_equal(spd_stream_wait(wants, 4, NULL, 0), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_wait(wants, 4, NULL, 0), SPD_ERR_OK);
     assert_true(wants[0].is_writable && !wants[0].is_readable);
     close_pair(&a);
     close_pair(&b);
@@ -314,15 +314,15 @@ static void a_wait_tells_which_of_many(void **state)
 static void a_wait_lasts_as_long_as_told(void **state)
 {
     struct pair p = open_pair();
-    struct spd_stream_want want = { .stream = p.far, .read = true };
+    struct spd_tcp_want want = { .stream = p.far, .read = true };
     spd_ticks start = spd_clock_now();
 
     (void)state;
-    assert_int_equal(spd_stream_wait(&want, 1, NULL, 60 * SPD_NS_PER_MS), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_wait(&want, 1, NULL, 60 * SPD_NS_PER_MS), SPD_ERR_TIMEOUT);
     assert_true(spd_ticks_diff_ns(spd_clock_now(), start, spd_clock_frequency_hz()) >=
                 60 * SPD_NS_PER_MS);
     start = spd_clock_now();
-    assert_int_equal(spd_stream_wait(NULL, 0, NULL, 30 * SPD_NS_PER_MS), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_wait(NULL, 0, NULL, 30 * SPD_NS_PER_MS), SPD_ERR_TIMEOUT);
     assert_true(spd_ticks_diff_ns(spd_clock_now(), start, spd_clock_frequency_hz()) >=
                 30 * SPD_NS_PER_MS);
     close_pair(&p);
@@ -330,41 +330,41 @@ static void a_wait_lasts_as_long_as_told(void **state)
 
 static void a_wake_before_the_wait_counts_once(void **state)
 {
-    struct spd_stream_waker *waker = NULL;
+    struct spd_tcp_waker *waker = NULL;
 
     (void)state;
-    assert_int_equal(spd_stream_waker_create(&waker, NULL), SPD_ERR_OK);
-    assert_int_equal(spd_stream_wait(NULL, 0, waker, 0), SPD_ERR_TIMEOUT);
+    assert_int_equal(spd_tcp_waker_create(&waker, NULL), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_wait(NULL, 0, waker, 0), SPD_ERR_TIMEOUT);
     for (int i = 0; i < 1000; i++)
-        spd_stream_waker_wake(waker);
-    assert_int_equal(spd_stream_wait(NULL, 0, waker, PATIENCE_NS), SPD_ERR_OK);
+        spd_tcp_waker_wake(waker);
+    assert_int_equal(spd_tcp_wait(NULL, 0, waker, PATIENCE_NS), SPD_ERR_OK);
     /* On a system where the wakes travel, the last may still be under way. */
-    while (spd_stream_wait(NULL, 0, waker, 50 * SPD_NS_PER_MS) == SPD_ERR_OK)
+    while (spd_tcp_wait(NULL, 0, waker, 50 * SPD_NS_PER_MS) == SPD_ERR_OK)
         ;
-    assert_int_equal(spd_stream_wait(NULL, 0, waker, 0), SPD_ERR_TIMEOUT);
-    spd_stream_waker_destroy(waker);
+    assert_int_equal(spd_tcp_wait(NULL, 0, waker, 0), SPD_ERR_TIMEOUT);
+    spd_tcp_waker_destroy(waker);
 }
 
 static void wake_soon(void *argument)
 {
     spd_thread_sleep(20 * SPD_NS_PER_MS);
-    spd_stream_waker_wake(argument);
+    spd_tcp_waker_wake(argument);
 }
 
 static void another_thread_ends_a_wait(void **state)
 {
-    struct spd_stream_waker *waker = NULL;
+    struct spd_tcp_waker *waker = NULL;
     struct spd_thread *thread = NULL;
     struct pair p = open_pair();
-    struct spd_stream_want want = { .stream = p.far, .read = true };
+    struct spd_tcp_want want = { .stream = p.far, .read = true };
 
     (void)state;
-    assert_int_equal(spd_stream_waker_create(&waker, NULL), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_waker_create(&waker, NULL), SPD_ERR_OK);
     assert_int_equal(spd_thread_start(&thread, "wake", wake_soon, waker), SPD_ERR_OK);
-    assert_int_equal(spd_stream_wait(&want, 1, waker, PATIENCE_NS), SPD_ERR_OK);
+    assert_int_equal(spd_tcp_wait(&want, 1, waker, PATIENCE_NS), SPD_ERR_OK);
     assert_false(want.is_readable);
     spd_thread_join(thread);
-    spd_stream_waker_destroy(waker);
+    spd_tcp_waker_destroy(waker);
     close_pair(&p);
 }
 
@@ -372,13 +372,13 @@ static void addresses_that_are_not_ours_are_not_found(void **state)
 {
     static const struct spd_addr foreign = { .family = SPD_FAMILY_IPV4, .bytes = { 192, 0, 2, 1 } };
     struct pair p = open_pair();
-    struct spd_stream *stream = NULL;
+    struct spd_tcp *stream = NULL;
     struct spd_diag diag = { 0 };
 
     (void)state;
 #ifndef SPD_SIMULATED
-    assert_int_equal(spd_stream_listen(&foreign, &stream, &diag), SPD_ERR_NOT_FOUND);
-    assert_int_equal(spd_stream_connect(&p.address, &foreign, PATIENCE_NS, &stream, &diag),
+    assert_int_equal(spd_tcp_listen(&foreign, &stream, &diag), SPD_ERR_NOT_FOUND);
+    assert_int_equal(spd_tcp_connect(&p.address, &foreign, PATIENCE_NS, &stream, &diag),
                      SPD_ERR_NOT_FOUND);
     assert_true(diag.text[0] != '\0');
 #else
@@ -393,18 +393,18 @@ static void addresses_that_are_not_ours_are_not_found(void **state)
 static void ipv6_works_where_there_is_any(void **state)
 {
     struct spd_addr any = loopback6(0), address;
-    struct spd_stream *listener = NULL, *near = NULL;
+    struct spd_tcp *listener = NULL, *near = NULL;
 
     (void)state;
-    if (spd_stream_listen(&any, &listener, NULL)) {
+    if (spd_tcp_listen(&any, &listener, NULL)) {
         printf("skipped: no IPv6 here\n");
         skip();
     }
-    spd_stream_local(listener, &address);
+    spd_tcp_local(listener, &address);
     assert_int_equal(address.family, SPD_FAMILY_IPV6);
-    assert_int_equal(spd_stream_connect(&address, NULL, PATIENCE_NS, &near, NULL), SPD_ERR_OK);
-    spd_stream_close(near);
-    spd_stream_close(listener);
+    assert_int_equal(spd_tcp_connect(&address, NULL, PATIENCE_NS, &near, NULL), SPD_ERR_OK);
+    spd_tcp_close(near);
+    spd_tcp_close(listener);
 }
 
 static int start_network(void **state)
