@@ -39,6 +39,17 @@ const struct spd_command spd_commands[] = {
       "  stampede analyze sender.log receiver.log --csv packets.csv\n"
       "  stampede analyze flow.log --skew least-squares --jump 15.6ms --json\n",
       spd_command_analyze, false },
+    { "qos", SPD_COMMAND_QOS, "HOST[:PORT]",
+      "tell what QoS does for a class, against another one in the same run",
+      "  stampede qos 192.0.2.7\n"
+      "  stampede qos 192.0.2.7 --class EF --class BE --noise 100kbit:64-1400\n"
+      "  stampede qos pc7.example --class 46:8620:200 --class AF21:8621 --plot qos.svg\n",
+      spd_command_qos, false },
+    { "compare", SPD_COMMAND_COMPARE, "LOG[#FLOW]...",
+      "compare two flows out of logs, the one with QoS first",
+      "  stampede compare with-qos.log without.log\n"
+      "  stampede compare run.log#EF run.log#BE --plot both.svg\n",
+      spd_command_compare, false },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

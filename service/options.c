@@ -7,23 +7,25 @@
 #define REFLECT   SPD_COMMAND_REFLECT
 #define STREAM    SPD_COMMAND_STREAM
 #define NOISE     SPD_COMMAND_NOISE
+#define QOS       SPD_COMMAND_QOS
+#define COMPARE   SPD_COMMAND_COMPARE
 #define RECEIVE   SPD_COMMAND_RECEIVE
-#define ANY       (BURST | REFLECT | STREAM | NOISE | RECEIVE)
+#define ANY       (BURST | REFLECT | STREAM | NOISE | RECEIVE | QOS)
 #define ANALYZE   SPD_COMMAND_ANALYZE
 #define AT(field) offsetof(struct spd_settings, field)
 
 const struct spd_option spd_options[] = {
     { "packets", 'n', BURST, SPD_OPTION_COUNT, "N", 1, 32768, "100", AT(n_packets),
       "packets in one burst" },
-    { "packets", 'n', STREAM, SPD_OPTION_COUNT, "N", 1, 100000000, "2048", AT(n_packets),
+    { "packets", 'n', STREAM | QOS, SPD_OPTION_COUNT, "N", 1, 100000000, "2048", AT(n_packets),
       "packets to send" },
-    { "rate", 'r', STREAM | NOISE, SPD_OPTION_RATE, "RATE", 0, 0, NULL, AT(rate_bps),
+    { "rate", 'r', STREAM | NOISE | QOS, SPD_OPTION_RATE, "RATE", 0, 0, NULL, AT(rate_bps),
       "bit/s of IP packets, as in 24kbit" },
-    { "interval", 0, STREAM, SPD_OPTION_DURATION, "TIME", 1000, 60 * SPD_NS_PER_S, "20ms",
+    { "interval", 0, STREAM | QOS, SPD_OPTION_DURATION, "TIME", 1000, 60 * SPD_NS_PER_S, "20ms",
       AT(interval_ns), "one packet every TIME, unless a rate is given" },
     { "bucket", 0, STREAM, SPD_OPTION_TEXT, "RATE:BYTES", 0, 0, NULL, AT(bucket),
       "shape to a token bucket of that rate and depth" },
-    { "size", 's', STREAM | NOISE, SPD_OPTION_TEXT, "SIZES", 0, 0, NULL, AT(sizes),
+    { "size", 's', STREAM | NOISE | QOS, SPD_OPTION_TEXT, "SIZES", 0, 0, NULL, AT(sizes),
       "IP bytes: 92, 64-1400, imix, 40:7,1500:1, @FILE" },
     { "profile", 0, STREAM, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(profile),
       "voice, video, game: preset interval, size and DSCP" },
@@ -31,6 +33,16 @@ const struct spd_option spd_options[] = {
       "exponential gaps instead of constant ones" },
     { "duration", 'd', NOISE, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS, 86400 * SPD_NS_PER_S,
       "60s", AT(duration_ns), "stop after TIME" },
+    { "class", 'c', QOS, SPD_OPTION_TEXTS, "CLASS", 0, 0, NULL, AT(classes),
+      "DSCP[:PORT[:SIZES]], first the protected one (EF, BE)" },
+    { "noise", 0, QOS, SPD_OPTION_TEXT, "RATE[:SIZES]", 0, 0, NULL, AT(noise),
+      "add noise after a calibration without (sizes: imix)" },
+    { "noise-host", 0, QOS, SPD_OPTION_TEXT, "HOST", 0, 0, NULL, AT(noise_host),
+      "where stampede noise --sink runs (HOST)" },
+    { "calibration", 0, QOS, SPD_OPTION_COUNT, "N", 0, 1000000, "200", AT(n_calibration),
+      "packets of each class before the noise starts" },
+    { "calibration", 0, COMPARE, SPD_OPTION_COUNT, "N", 0, 1000000, "0", AT(n_calibration),
+      "the first N packets of both met no noise" },
     { "sink", 0, NOISE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(sink),
       "take noise instead of making it, and count it" },
     { "bursts", 'b', BURST, SPD_OPTION_COUNT, "N", 1, 1000000, "10", AT(n_bursts),
@@ -45,9 +57,9 @@ const struct spd_option spd_options[] = {
       "repeat a burst that was not whole so often" },
     { "max-gap", 0, BURST, SPD_OPTION_DURATION, "TIME", 1000, 10 * SPD_NS_PER_S, "1ms",
       AT(gap_limit_ns), "a larger gap between two packets breaks a burst" },
-    { "late-limit", 0, STREAM, SPD_OPTION_DURATION, "TIME", 1000, 10 * SPD_NS_PER_S, "1ms",
+    { "late-limit", 0, STREAM | QOS, SPD_OPTION_DURATION, "TIME", 1000, 10 * SPD_NS_PER_S, "1ms",
       AT(late_limit_ns), "flag packets sent later than their place by more" },
-    { "log", 0, STREAM, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(log),
+    { "log", 0, STREAM | QOS, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(log),
       "keep every packet in this log, for stampede analyze" },
     { "log", 0, RECEIVE, SPD_OPTION_TEXT, "FILE|DIR/", 0, 0, NULL, AT(log),
       "log one session, or each session in a folder" },
@@ -61,9 +73,9 @@ const struct spd_option spd_options[] = {
       "UDP ports to receive on, where control is used" },
     { "timeout", 'w', RECEIVE, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS, 3600 * SPD_NS_PER_S,
       "30s", AT(timeout_ns), "end a session after so much silence" },
-    { "timeout", 'w', BURST | STREAM, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS,
+    { "timeout", 'w', BURST | STREAM | QOS, SPD_OPTION_DURATION, "TIME", SPD_NS_PER_MS,
       600 * SPD_NS_PER_S, "1s", AT(timeout_ns), "give up when nothing came for so long" },
-    { "source", 0, BURST | STREAM | NOISE, SPD_OPTION_TEXT, "ADDR", 0, 0, NULL, AT(source),
+    { "source", 0, BURST | STREAM | NOISE | QOS, SPD_OPTION_TEXT, "ADDR", 0, 0, NULL, AT(source),
       "send from this address" },
     { "listen", 'l', REFLECT | NOISE | RECEIVE, SPD_OPTION_TEXTS, "ADDR:PORT", 0, 0, NULL,
       AT(listen), "where to listen; repeatable (all addresses)" },
@@ -81,9 +93,9 @@ const struct spd_option spd_options[] = {
       "use this network interface only" },
     { "ipv4", '4', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(ipv4), "IPv4 only" },
     { "ipv6", '6', ANY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(ipv6), "IPv6 only" },
-    { "spin", 0, BURST | REFLECT | STREAM, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(spin),
+    { "spin", 0, BURST | REFLECT | STREAM | QOS, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(spin),
       "poll instead of sleeping: faster, takes a processor" },
-    { "user-stamps", 0, BURST | STREAM | RECEIVE, SPD_OPTION_FLAG, NULL, 0, 0, NULL,
+    { "user-stamps", 0, BURST | STREAM | RECEIVE | QOS, SPD_OPTION_FLAG, NULL, 0, 0, NULL,
       AT(user_stamps), "do not ask for kernel stamps" },
     { "flow", 0, ANALYZE, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(flow),
       "only the flow of this name" },
@@ -95,7 +107,7 @@ const struct spd_option spd_options[] = {
       "codec assumed for voice quality" },
     { "minimum", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "NS", 0, 0, NULL, AT(minimum),
       "raw latency that counts as 0, from a calibration" },
-    { "json", 'j', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
+    { "json", 'j', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
       "print the result as JSON" },
     { "records", 0, BURST | STREAM | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
       "with --json: add every packet" },
@@ -103,10 +115,12 @@ const struct spd_option spd_options[] = {
       "write one row a packet (- is standard output)" },
     { "json-lines", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(json_lines),
       "write one JSON object a packet, each on a line" },
-    { "plot", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "FILE.svg", 0, 0, NULL, AT(plot),
+    { "plot", 0, STREAM | ANALYZE | QOS | COMPARE, SPD_OPTION_TEXT, "FILE.svg", 0, 0, NULL,
+      AT(plot),
       "draw latency over sequence number, and how it spreads" },
-    { "quiet", 'q', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
+    { "quiet", 'q', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
       "no progress, no notices" },
-    { "help", 'h', ANY | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help), "this help" },
+    { "help", 'h', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL,
+      AT(help), "this help" },
 };
 const size_t spd_n_options = sizeof(spd_options) / sizeof(spd_options[0]);

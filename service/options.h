@@ -92,6 +92,10 @@ struct spd_settings {
     const char *interface_name;
     const char *source;
     struct spd_texts listen;
+    struct spd_texts classes;
+    const char *noise;
+    const char *noise_host;
+    uint64_t n_calibration;
 };
 
 struct spd_option {
