@@ -32,6 +32,7 @@ extern const size_t spd_n_commands;
 
 int spd_command_burst(const struct spd_settings *settings);
 int spd_command_reflect(const struct spd_settings *settings);
+int spd_command_stream(const struct spd_settings *settings);
 int spd_command_noise(const struct spd_settings *settings);
 int spd_command_qos(const struct spd_settings *settings);
 int spd_command_compare(const struct spd_settings *settings);

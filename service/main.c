@@ -21,6 +21,12 @@ const struct spd_command spd_commands[] = {
       "  stampede reflect --stateful --max-sessions 100\n"
       "SIGUSR1 or Ctrl-Break prints the counters; so does the end.\n",
       spd_command_reflect, false },
+    { "stream", SPD_COMMAND_STREAM, "HOST[:PORT]",
+      "send a paced flow and show how the network delays each packet of it",
+      "  stampede stream 192.0.2.7 --profile voice --log voice.log --plot voice.svg\n"
+      "  stampede stream 192.0.2.7 --rate 24kbit --size 92 --dscp EF --json\n"
+      "  stampede stream [2001:db8::7]:8620 --bucket 1Mbit:15000 --size imix\n",
+      spd_command_stream, false },
     { "noise", SPD_COMMAND_NOISE, "HOST[:PORT]",
       "make background traffic at a rate, or take it (--sink)",
       "  stampede noise --sink\n"
