@@ -287,6 +287,8 @@ static void estimate(struct hull *hull, size_t n, const struct spd_skew_frame *f
         mean_time += spd_skew_time(frame, point);
         hull->order[n_support++] = hull->order[i];
     }
+    if (n_support == 0)
+        return; /* stamps so far apart that the line passes none of them by rounding */
     mean_time /= (double)n_support;
     build(hull, hull->order, n_support);
     if (edge_below_mean(hull, frame, mean_time, &refined) && is_plausible(&refined))
