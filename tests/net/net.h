@@ -27,6 +27,9 @@
 
 /* Ends the program with 77, after "skipped: why". */
 _Noreturn void net_skip_all(const char *why);
+/* After the last attempt of a case that measures time: fails unless holds, but
+ * skips the case where other programs took more than 2 % of a processor. */
+void net_hold_unless_busy(bool holds);
 
 /* ------------------------------------------------------------ hosts */
 
