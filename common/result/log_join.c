@@ -155,6 +155,15 @@ static void take_arrival(struct spd_flow_packet *sent, const struct spd_flow_pac
     sent->tclass_forward = arrived->tclass_forward;
 }
 
+/* The sender's log has this very arrival already: it fetched the receiver's
+ * records (RFC 4656 section 3.8), whose times are rounded to 2^-32 s. */
+static bool was_fetched(const struct spd_flow_packet *sent, const struct spd_flow_packet *arrived)
+{
+    spd_ns apart_ns = sent->t2_ns - arrived->t2_ns;
+
+    return sent->t2_ns != 0 && apart_ns <= 1 && apart_ns >= -1;
+}
+
 /* First arrivals go to the sender's packets; what remains of the receiver's is
  * moved to its front: further arrivals, and packets that a sender's log without
  * its end does not have. */
@@ -172,7 +181,7 @@ static void match(struct spd_log *sender, struct spd_log *receiver,
                      spd_log_order_key(bases, &receiver->packets[n_kept - 1]) ==
                          spd_log_order_key(bases, &arrived);
 
-        if (sent && !(sent->flags & SPD_FLOW_ARRIVED)) {
+        if (sent && (!(sent->flags & SPD_FLOW_ARRIVED) || was_fetched(sent, &arrived))) {
             take_arrival(sent, &arrived);
             out->n_matched++;
         } else if (sent || !sender_whole) {

@@ -116,6 +116,26 @@ static void packets_are_matched_across_the_wrap(void **state)
     fini(&pair);
 }
 
+static void arrivals_that_the_sender_fetched_are_no_duplicates(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    make_pair(&pair, 40, 40);
+    for (uint32_t i = 0; i < 40; i++) {
+        pair.sender.packets[i].flags |= SPD_FLOW_ARRIVED;
+        pair.sender.packets[i].t2_ns = arrived(i).t2_ns - (i % 2); /* rounded on the way */
+    }
+    pair.sender.packets[7].t2_ns -= 1000; /* fetched another copy than that one */
+    assert_int_equal(join(&pair), SPD_ERR_OK);
+    assert_int_equal(pair.join.n_matched, 39);
+    assert_int_equal(pair.receiver.n_packets, 1);
+    assert_int_equal(pair.receiver.packets[0].seq, FIRST_SEQ + 7);
+    assert_true(pair.receiver.packets[0].flags & SPD_FLOW_DUPLICATE);
+    assert_int_equal(pair.sender.packets[8].ttl_forward, 61);
+    fini(&pair);
+}
+
 static void order_of_arrival_does_not_matter(void **state)
 {
     struct spd_random random = spd_random_start("log_join");
@@ -396,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_are_matched_across_the_wrap),
+        cmocka_unit_test(arrivals_that_the_sender_fetched_are_no_duplicates),
         cmocka_unit_test(order_of_arrival_does_not_matter),
         cmocka_unit_test(further_arrivals_follow_the_first_one),
         cmocka_unit_test(what_a_receiver_did_not_stay_for_is_not_lost),
