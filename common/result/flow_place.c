@@ -3,6 +3,15 @@
  */
 #include "common/result/flow_place.h"
 
+#include <stdlib.h>
+
+/* The numbers that replies bore: a bit each, from the first one on. */
+struct numbers {
+    uint8_t *bits;
+    uint32_t first;
+    uint32_t span;
+};
+
 static bool is_first(const struct spd_flow_packet *packet)
 {
     return (packet->flags & (SPD_FLOW_DUPLICATE | SPD_FLOW_NOT_SENT)) == 0;
@@ -14,58 +23,101 @@ static bool is_lost(const struct spd_flow_packet *packet)
 }
 
 /* A stateless reflector repeats the sender's number. One that counts and lost
- * nothing does the same; then there is nothing to tell. */
-static bool is_stateful(const struct spd_flow_packet *packets, size_t n)
+ * nothing does the same; then there is nothing to tell. More numbers than could
+ * be of this flow make no sense. */
+static bool is_stateful(const struct spd_flow_packet *packets, size_t n, struct numbers *out)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((packets[i].flags & SPD_FLOW_RETURNED) && packets[i].reflector_seq != packets[i].seq)
-            return true;
-    return false;
+    uint32_t low = UINT32_MAX, high = 0;
+    bool differs = false;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = packets[i].reflector_seq;
+
+        if (!(packets[i].flags & SPD_FLOW_RETURNED))
+            continue;
+        differs = differs || number != packets[i].seq;
+        low = number < low ? number : low;
+        high = number > high ? number : high;
+    }
+    /* It counts from 0; one that does not has begun with another session. */
+    out->first = low <= n ? 0 : low;
+    out->span = high - out->first + 1;
+    return differs && high - out->first <= 2 * n + 64;
 }
 
-/* n_lost packets from `from` on were lost between two replies; the numbers say
- * that n_arrived packets arrived between them (duplicates may make it more). */
-static void place_gap(struct spd_flow_packet *from, size_t n_lost, int64_t n_arrived,
+static enum spd_err note_numbers(const struct spd_flow_packet *packets, size_t n,
+                                 struct numbers *numbers)
+{
+    numbers->bits = calloc(numbers->span / 8 + 1, 1);
+    if (numbers->bits == NULL)
+        return SPD_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (packets[i].flags & SPD_FLOW_RETURNED) {
+            uint32_t at = packets[i].reflector_seq - numbers->first;
+            numbers->bits[at / 8] |= (uint8_t)(1u << at % 8);
+        }
+    return SPD_ERR_OK;
+}
+
+/* Of n_lost packets from `from` on, n_arrived arrived. */
+static void place_gap(struct spd_flow_packet *from, size_t n_lost, size_t n_arrived,
                       struct spd_flow_loss *out)
 {
-    uint64_t n_left = n_arrived < 0                  ? 0
-                      : (uint64_t)n_arrived > n_lost ? n_lost
-                                                     : (uint64_t)n_arrived;
-
-    out->n_reverse += n_left;
-    out->n_forward += n_lost - n_left;
-    for (; n_lost > 0; from++) {
-        if (!is_lost(from))
-            continue;
-        if (n_left > 0) {
+    if (n_arrived > n_lost)
+        n_arrived = n_lost;
+    out->n_reverse += n_arrived;
+    out->n_forward += n_lost - n_arrived;
+    for (; n_arrived > 0; from++)
+        if (is_lost(from)) {
             from->flags |= SPD_FLOW_ARRIVED;
-            n_left--;
+            n_arrived--;
         }
-        n_lost--;
-    }
 }
 
-void spd_flow_place_losses(struct spd_flow_packet *packets, size_t n, struct spd_flow_loss *out)
+static void place_all(struct spd_flow_packet *packets, size_t n, const struct numbers *numbers,
+                      struct spd_flow_loss *out)
 {
-    int64_t number = -1; /* of the last reply: the reflector counts from 0 */
     size_t n_gap = 0, first_lost = 0;
+    uint32_t counted = 0; /* numbers up to here are accounted for */
+    bool began = numbers->first == 0;
 
-    *out = (struct spd_flow_loss){ .known = true, .directions_known = is_stateful(packets, n) };
     for (size_t i = 0; i < n; i++) {
         if (is_lost(&packets[i])) {
             if (n_gap++ == 0)
                 first_lost = i;
-            out->n_lost++;
         } else if (is_first(&packets[i])) {
-            int64_t next = packets[i].reflector_seq;
+            uint32_t number = packets[i].reflector_seq - numbers->first;
+            size_t n_missing = 0;
 
-            if (out->directions_known && n_gap > 0)
-                place_gap(&packets[first_lost], n_gap, next - number - 1, out);
+            for (; counted < number; counted++)
+                n_missing += (numbers->bits[counted / 8] >> counted % 8 & 1) == 0;
+            /* Before a count that began elsewhere nothing can be told. */
+            if (n_gap > 0 && began)
+                place_gap(&packets[first_lost], n_gap, n_missing, out);
+            began = true;
             n_gap = 0;
-            number = next;
         }
     }
+}
+
+enum spd_err spd_flow_place_losses(struct spd_flow_packet *packets, size_t n,
+                                   struct spd_flow_loss *out)
+{
+    struct numbers numbers = { 0 };
+    enum spd_err err = SPD_ERR_OK;
+
+    *out = (struct spd_flow_loss){ .known = true,
+                                   .directions_known = is_stateful(packets, n, &numbers) };
+    for (size_t i = 0; i < n; i++)
+        out->n_lost += is_lost(&packets[i]);
+    if (out->directions_known) {
+        err = note_numbers(packets, n, &numbers);
+        if (!err)
+            place_all(packets, n, &numbers, out);
+    }
+    free(numbers.bits);
     out->n_unknown = out->n_lost - out->n_forward - out->n_reverse;
+    return err;
 }
 
 void spd_flow_hide_unarrived(struct spd_flow_packet *packets, size_t n,

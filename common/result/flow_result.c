@@ -216,8 +216,8 @@ static enum spd_err make_view(struct spd_flow_result *result, const struct spd_f
     measure(view, input->header->kind == SPD_LOG_ONE_WAY_RECEIVER);
     if (input->deaf[view->index])
         return SPD_ERR_OK;
-    if (two_way)
-        spd_flow_place_losses(packets, n, &view->loss);
+    if (two_way && spd_flow_place_losses(packets, n, &view->loss))
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "not enough memory to place %zu packets", n);
     err = check_span(input, wishes, view, diag);
     if (!err)
         err = analyse(result, wishes, view, SPD_FLOW_FORWARD, diag);

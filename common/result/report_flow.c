@@ -165,8 +165,8 @@ static void add_losses(struct spd_page *page, const struct place *flow)
     } else if (way_is_known(flow, 1)) {
         spd_line_add(line, "direction unknown   ");
     }
-    add_count(line, flow, "in ", "forward", ".n_loss_periods");
-    add_count(line, flow, " runs, longest ", "forward", ".loss_period_max_packets");
+    add_count(line, flow, "runs ", "forward", ".n_loss_periods");
+    add_count(line, flow, ", longest ", "forward", ".loss_period_max_packets");
 }
 
 static void add_order(struct spd_page *page, const struct place *flow)
@@ -192,7 +192,7 @@ static void add_sending(struct spd_page *page, const struct place *flow)
     if (asked > 0)
         spd_line_add(line, " of %s asked", spd_report_rate((double)asked, room));
     else if (duration(flow, "schedule.interval_ns", "") != SPD_NS_UNKNOWN)
-        add_duration(line, flow, ", one packet every ", "schedule.interval_ns", "");
+        add_duration(line, flow, ", every ", "schedule.interval_ns", "");
     if (number(flow, "sending.n_late", "") > 0) {
         add_count(line, flow, "   late ", "sending.n_late", "");
         add_duration(line, flow, ", at most ", "sending.lateness_max_ns", "");
@@ -235,52 +235,61 @@ static void add_delays(struct spd_page *page, const struct place *flow)
         if (way_is_known(flow, way))
             spd_line_add(line, "%s%s%s", way > 0 ? "   " : "", two_way ? ways[way].name : "",
                          spd_report_duration(duration(flow, ways[way].prefix, ".jitter_ns"), room));
-    spd_line_add(line, "   (variation is RFC 5481 PDV)");
+    spd_line_add(line, "   variation: RFC 5481 PDV");
 }
 
-static void add_skew(char *line, const struct place *flow, const char *prefix)
+static void add_skew(struct spd_page *page, const struct place *flow, const char *label,
+                     const char *prefix)
 {
-    char room[96], path[48];
+    char room[96], path[48], what[200];
 
     snprintf(path, sizeof path, "%s.skew.method", prefix);
-    if (!is_known(flow, prefix, ".skew.skew_ppb")) {
-        spd_line_add(line, "skew unknown");
-        return;
-    }
-    spd_line_add(line, "skew %+.3f ppm (%+.3f to %+.3f, %s) %s",
+    if (is_known(flow, prefix, ".skew.skew_ppb"))
+        snprintf(what, sizeof what, "skew %+.2f ppm (%+.2f to %+.2f) %s, by %s",
                  real(flow, prefix, ".skew.skew_ppb") / 1e3,
                  real(flow, prefix, ".skew.low_ppb") / 1e3,
-                 real(flow, prefix, ".skew.high_ppb") / 1e3, text(flow, path, room),
+                 real(flow, prefix, ".skew.high_ppb") / 1e3,
                  is_true(flow, prefix, ".skew.removed")       ? "removed"
                  : is_true(flow, prefix, ".skew.significant") ? "kept"
-                                                              : "not significant");
+                                                              : "not significant",
+                 text(flow, path, room));
+    else
+        snprintf(what, sizeof what, "skew unknown");
+    spd_page_wrap(page, label, what, 2);
+}
+
+static void add_jumps(struct spd_page *page, const struct place *flow, const char *prefix)
+{
+    char room[SPD_REPORT_TEXT_BYTES];
+    uint64_t n_steps = number(flow, prefix, ".jumps.n_steps");
+    uint64_t n_jumps = number(flow, prefix, ".jumps.n") - n_steps;
+    char *line;
+
+    if (n_jumps + n_steps == 0)
+        return;
+    line = spd_page_line(page, "");
+    if (n_jumps > 0)
+        spd_line_add(line, "timer jumps of %s: %" PRIu64 "   ",
+                     spd_report_duration(duration(flow, prefix, ".jumps.amount_ns"), room),
+                     n_jumps);
+    if (n_steps > 0)
+        spd_line_add(line, "steps of the time of day: %" PRIu64 "   ", n_steps);
+    spd_line_add(line, is_true(flow, prefix, ".jumps.removed") ? "removed" : "kept");
 }
 
 static void add_corrections(struct spd_page *page, const struct place *flow)
 {
-    char room[SPD_REPORT_TEXT_BYTES];
     bool two_way = way_is_known(flow, 1);
 
     for (size_t way = 0; way < 2; way++) {
-        const char *prefix = ways[way].prefix;
-
         if (!way_is_known(flow, way))
             continue;
-        char *line = spd_page_line(page, !two_way   ? "Clocks"
-                                         : way == 0 ? "Clocks forward"
-                                                    : "Clocks reverse");
-        add_skew(line, flow, prefix);
-        uint64_t n_steps = number(flow, prefix, ".jumps.n_steps");
-        uint64_t n_jumps = number(flow, prefix, ".jumps.n") - n_steps;
-        if (n_jumps + n_steps == 0)
-            continue;
-        line = spd_page_line(page, "");
-        if (n_jumps > 0)
-            spd_line_add(line, "%" PRIu64 " timer jumps of %s   ", n_jumps,
-                         spd_report_duration(duration(flow, prefix, ".jumps.amount_ns"), room));
-        if (n_steps > 0)
-            spd_line_add(line, "%" PRIu64 " steps of the time of day   ", n_steps);
-        spd_line_add(line, is_true(flow, prefix, ".jumps.removed") ? "removed" : "kept");
+        add_skew(page, flow,
+                 !two_way   ? "Clocks"
+                 : way == 0 ? "Clocks forward"
+                            : "Clocks reverse",
+                 ways[way].prefix);
+        add_jumps(page, flow, ways[way].prefix);
     }
 }
 
