@@ -119,6 +119,7 @@ static void packets_are_matched_across_the_wrap(void **state)
 static void arrivals_that_the_sender_fetched_are_no_duplicates(void **state)
 {
     struct pair pair;
+    int n_duplicates = 0;
 
     (void)state;
     make_pair(&pair, 40, 40);
@@ -129,10 +130,14 @@ static void arrivals_that_the_sender_fetched_are_no_duplicates(void **state)
     pair.sender.packets[7].t2_ns -= 1000; /* fetched another copy than that one */
     assert_int_equal(join(&pair), SPD_ERR_OK);
     assert_int_equal(pair.join.n_matched, 39);
-    assert_int_equal(pair.receiver.n_packets, 1);
-    assert_int_equal(pair.receiver.packets[0].seq, FIRST_SEQ + 7);
-    assert_true(pair.receiver.packets[0].flags & SPD_FLOW_DUPLICATE);
-    assert_int_equal(pair.sender.packets[8].ttl_forward, 61);
+    assert_int_equal(pair.sender.n_packets, 41);
+    for (size_t i = 0; i < 41; i++)
+        if (pair.sender.packets[i].flags & SPD_FLOW_DUPLICATE) {
+            n_duplicates++;
+            assert_int_equal(pair.sender.packets[i].seq, FIRST_SEQ + 7);
+        }
+    assert_int_equal(n_duplicates, 1);
+    assert_int_equal(pair.sender.packets[0].ttl_forward, 61);
     fini(&pair);
 }
 
