@@ -15,9 +15,13 @@ enum {
 };
 
 /* Fewer latencies on their floor do not prove a jump. */
-#define GAIN_LEAST 12.0
+#define GAIN_LEAST 24.0
+/* So many must lie on it between two jumps of an amount that is not known. */
+#define FLOOR_LEAST 16
 /* Amounts within this ratio are tried as one. */
 #define AMOUNT_RATIO 1.06
+/* A stretch is quiet when it is this long and 4/5 of it lie on its floor. */
+#define QUIET_LEAST 96
 
 /* The amounts worth a trial: the median of each group of candidates whose gaps
  * are alike, the largest groups first. gaps has room for all. */
@@ -91,6 +95,35 @@ static spd_ns amount_from_floors(const struct spd_jump_search *s, spd_ns tried_n
     return n > 0 ? spd_select_median_ns(shifts, n) : tried_ns;
 }
 
+/* Whether latencies lie on the floor between any two jumps of the choice: what
+ * climbs several levels at once is a queue, or another amount. */
+static bool is_sound(const struct spd_jump_search *s, spd_ns amount_ns)
+{
+    double tolerance = fmax(SPD_JUMP_FLOOR_SIGMAS * (double)s->noise_ns, (double)amount_ns / 8.0);
+    spd_ns floor_ns = 0; /* of the stretches since the last jump, as far as known */
+    uint32_t n_touching = 0;
+    bool is_first = true;
+
+    for (size_t i = 0; i < s->n_candidates; i++) {
+        const struct spd_jump_candidate *c = &s->candidates[i];
+
+        if (i > 0 && s->trial[i] != 0) {
+            if (!is_first && n_touching < FLOOR_LEAST)
+                return false;
+            is_first = false;
+            n_touching = 0;
+        }
+        double above = (double)spd_variation_diff(c->lowest_ns, floor_ns);
+        if (n_touching == 0 || above < -tolerance) {
+            floor_ns = c->lowest_ns;
+            n_touching = c->n_touching;
+        } else if (above <= tolerance) {
+            n_touching += c->n_touching;
+        }
+    }
+    return true;
+}
+
 /* The best choice for one amount; the amount is made more exact twice, unless
  * it is known. Better choices than *gain replace it. */
 static enum spd_err try_amount(struct spd_jump_search *s, spd_ns amount_ns, bool known,
@@ -101,7 +134,7 @@ static enum spd_err try_amount(struct spd_jump_search *s, spd_ns amount_ns, bool
         enum spd_err err = spd_jump_levels(s, amount_ns, &found);
         if (err != SPD_ERR_OK)
             return err;
-        if (found < GAIN_LEAST)
+        if (found < GAIN_LEAST || (!known && !is_sound(s, amount_ns)))
             break;
         spd_ns exact_ns = known ? amount_ns : amount_from_floors(s, amount_ns);
         if (found > *gain || (found == *gain && pass > 0)) {
@@ -136,4 +169,35 @@ enum spd_err spd_jump_amount(struct spd_jump_search *s, spd_ns known_ns, spd_ns 
     for (size_t i = 0; i < n_amounts && err == SPD_ERR_OK; i++)
         err = try_amount(s, amounts[i], known_ns != 0, &gain, amount_ns);
     return err;
+}
+
+static bool is_quiet(const struct spd_jump_search *s, size_t i)
+{
+    size_t end = i + 1 < s->n_candidates ? s->candidates[i + 1].at : s->n_known;
+    size_t length = end - s->candidates[i].at;
+
+    return length >= QUIET_LEAST && s->candidates[i].n_touching >= length / 5 * 4;
+}
+
+void spd_jump_between_quiet(struct spd_jump_search *s, spd_ns *amount_ns)
+{
+    uint32_t longest = 0;
+
+    *amount_ns = 0;
+    for (size_t i = 1; i < s->n_candidates; i++) {
+        const struct spd_jump_candidate *before = &s->candidates[i - 1];
+        const struct spd_jump_candidate *after = &s->candidates[i];
+        double shift = (double)spd_variation_diff(after->lowest_ns, before->lowest_ns);
+        uint32_t shorter =
+            before->n_touching < after->n_touching ? before->n_touching : after->n_touching;
+
+        if (shorter <= longest || !is_quiet(s, i - 1) || !is_quiet(s, i) ||
+            fabs(shift) < SPD_JUMP_LEAST_SIGMAS * (double)s->noise_ns ||
+            fabs(shift - (double)after->gap_ns) > 2.0 * SPD_JUMP_FLOOR_SIGMAS * (double)s->noise_ns)
+            continue;
+        longest = shorter;
+        *amount_ns = (spd_ns)fmin(fabs(shift), 4e18);
+        memset(s->chosen, 0, s->n_candidates * sizeof *s->chosen);
+        s->chosen[i] = shift > 0.0 ? 1 : -1;
+    }
 }

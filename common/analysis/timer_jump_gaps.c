@@ -78,29 +78,45 @@ static size_t n_alike(const struct spd_point *const *lowest, size_t n, double sl
     return n_pairs;
 }
 
-/* The slope on which the floors of most blocks agree, on however many levels
- * jumps and queues have put them. */
-static double drift_of(const struct spd_jump_search *s)
+/* Among the slopes between two blocks, no further than reach from drift, the
+ * one on which most floors agree to within close ns. */
+static double best_slope(const struct spd_point *const *lowest, size_t n, double close,
+                         double drift, double reach)
 {
-    const struct spd_point *lowest[N_BLOCKS_MAX] = { NULL };
-    size_t n = lowest_of_blocks(s, lowest);
-    double drift = 0.0;
-    size_t most = n_alike(lowest, n, drift, (double)s->noise_ns);
+    double best = drift;
+    size_t most = n_alike(lowest, n, drift, close);
 
     for (size_t apart = 1; apart < n; apart *= 2)
         for (size_t i = 0; i + apart < n; i++) {
             if (lowest[i + apart]->sent_ns <= lowest[i]->sent_ns)
                 continue;
             double slope = slope_between(lowest[i], lowest[i + apart]);
-            if (fabs(slope) > DRIFT_MAX)
+            if (fabs(slope - drift) > reach)
                 continue;
-            size_t found = n_alike(lowest, n, slope, (double)s->noise_ns);
+            size_t found = n_alike(lowest, n, slope, close);
             if (found > most) {
                 most = found;
-                drift = slope;
+                best = slope;
             }
         }
-    return drift;
+    return best;
+}
+
+/* The slope on which the floors of most blocks agree, on however many levels
+ * jumps and queues have put them: roughly, then within the noise of a floor,
+ * which is far below that of single packets. */
+static double drift_of(const struct spd_jump_search *s)
+{
+    const struct spd_point *lowest[N_BLOCKS_MAX] = { NULL };
+    size_t n = lowest_of_blocks(s, lowest);
+    double close = (double)s->noise_ns;
+    double duration =
+        n > 0 ? (double)spd_variation_diff(lowest[n - 1]->sent_ns, lowest[0]->sent_ns) : 0.0;
+
+    if (!(duration > 0.0))
+        return 0.0;
+    double drift = best_slope(lowest, n, close, 0.0, DRIFT_MAX);
+    return best_slope(lowest, n, close / 8.0, drift, 4.0 * close / duration);
 }
 
 /* ---- latencies and noise ---- */
@@ -307,7 +323,8 @@ enum spd_err spd_jump_read(struct spd_jump_search *s)
     err = measure_noise(s);
     if (err != SPD_ERR_OK)
         return err;
-    read_latencies(s, drift_of(s));
+    s->drift = drift_of(s);
+    read_latencies(s, s->drift);
     /* The usual difference was the drift, which is gone. */
     s->usual_ns = 0;
     return SPD_ERR_OK;

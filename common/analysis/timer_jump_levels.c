@@ -98,14 +98,18 @@ static double highest(const double *scores, size_t n, size_t *at)
     return scores[*at];
 }
 
-/* Staying on one level throughout. */
+/* Staying on one level throughout, the best one. */
 static double gain_of_none(const struct levels *levels)
 {
-    double sum = 0.0;
+    double best = -INFINITY;
 
-    for (size_t i = 0; i < levels->n; i++)
-        sum += worth_of(levels, i, 0);
-    return sum;
+    for (size_t l = 0; l < levels->n_levels; l++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < levels->n; i++)
+            sum += worth_of(levels, i, l);
+        best = fmax(best, sum);
+    }
+    return best;
 }
 
 static void walk(const struct levels *levels, int8_t *chosen, double *gain)

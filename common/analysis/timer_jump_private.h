@@ -28,6 +28,7 @@ struct spd_jump_search {
     const spd_ns *rtt_ns; /* or NULL */
     spd_ns *latencies;    /* the known ones, without drift */
     size_t n_known;
+    double drift;    /* that was taken out of them */
     spd_ns usual_ns; /* difference of neighbours */
     spd_ns noise_ns; /* standard deviation of the differences */
     struct spd_jump_candidate *candidates;
@@ -50,6 +51,11 @@ spd_ns spd_jump_lowest(const spd_ns *values, size_t from, size_t to);
  * explains most when that is 0. *amount_ns is 0 when nothing was found. Errors:
  * NOMEM. */
 enum spd_err spd_jump_amount(struct spd_jump_search *s, spd_ns known_ns, spd_ns *amount_ns);
+
+/* Choose the one candidate that parts the two longest quiet stretches, for steps
+ * of different amounts that no one amount explains. *amount_ns is 0 when there
+ * is none. */
+void spd_jump_between_quiet(struct spd_jump_search *s, spd_ns *amount_ns);
 
 /* Which of the candidates are jumps of +-amount_ns, in s->trial. *gain is how
  * many more latencies lie on their floor than without any jump, less the price
