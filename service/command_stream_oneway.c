@@ -196,11 +196,16 @@ static enum spd_err finish_log(struct one_way *o, struct spd_diag *diag)
 static enum spd_err send_all(struct one_way *o, struct spd_diag *diag)
 {
     struct spd_controller_events events = { o, on_progress, on_finished, on_post };
-    struct spd_test_flows test = { &o->spec, o->log ? spd_record_log_ring(o->log) : NULL };
+    struct spd_test_flows test = { &o->spec, NULL };
     enum spd_err err = spd_controller_create(&events, &o->controller, diag);
 
+    /* Before any thread is started: they inherit what it does to signals. */
     if (!err)
         err = spd_console_watch(spd_controller_port(o->controller), KEY_CONSOLE, diag);
+    if (!err)
+        err = start_log(o, diag);
+    if (!err && o->log)
+        test.records = spd_record_log_ring(o->log);
     if (!err)
         err = spd_controller_start(o->controller, &spd_test_kind_flows, &test, &o->test, diag);
     if (!err && o->link)
@@ -269,7 +274,7 @@ int spd_command_stream_one_way(const struct spd_settings *settings)
     }
     o->settings = settings;
     spd_progress_init(&o->progress, !settings->quiet);
-    if (prepare(o, &diag) || start_log(o, &diag) || send_all(o, &diag)) {
+    if (prepare(o, &diag) || send_all(o, &diag)) {
         struct spd_diag own = { 0 };
 
         spd_progress_clear(&o->progress);

@@ -133,7 +133,7 @@ static void write_text(FILE *stream, const struct spd_flows_record *record,
             "one-way to %s: %" PRIu32 " of %" PRIu32 " packets sent, %" PRIu64
             " bytes in %.3f s: %.0f bit/s of IP packets\n",
             spd_addr_format(&record->info[0].target, target), c->n_sent, record->info[0].n_packets,
-            c->n_bytes_sent, (double)record->duration_ns / 1e9, rate_bps);
+            c->n_bytes_sent, (double)(c->last_sent_ns - c->first_sent_ns) / 1e9, rate_bps);
     fprintf(stream, "%" PRIu32 " not sent, %" PRIu32 " late, latest by %.3f ms\n", c->n_not_sent,
             c->n_late, (double)c->lateness_max_ns / 1e6);
     if (c->n_unreachable > 0)
@@ -152,9 +152,13 @@ static void write_text(FILE *stream, const struct spd_flows_record *record,
 void spd_one_way_write(FILE *stream, const struct spd_flows_record *record,
                        const struct spd_one_way_far *far, const char *log, bool as_json)
 {
-    double rate_bps = record->duration_ns > 0 ? (double)record->counts[0].n_bytes_sent * 8e9 /
-                                                    (double)record->duration_ns
-                                              : 0;
+    const struct spd_flow_counts *c = &record->counts[0];
+    spd_ns sending_ns = c->last_sent_ns - c->first_sent_ns; /* without the termination packets */
+    double rate_bps = 0;
+
+    /* From the first packet to the last: the last one takes no time of it. */
+    if (sending_ns > 0 && c->n_sent > 1)
+        rate_bps = (double)c->n_bytes_sent * 8e9 / (double)sending_ns * (c->n_sent - 1) / c->n_sent;
 
     if (as_json)
         write_json(stream, record, far, rate_bps);

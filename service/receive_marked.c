@@ -83,28 +83,43 @@ static void close_place(struct marked *m, struct place *p)
     m->n_open--;
 }
 
-/* A session is over: say so, and wait for the next one if there is to be any. */
-static void on_over(struct marked *m, size_t i)
+/* The socket is closed: open the next one first, since writing the rest of the log
+ * may take a while. */
+static struct spd_receive_session *succeed(struct marked *m, size_t i)
 {
     struct place *p = &m->places[i];
-    const struct spd_receiver_record *record = spd_receive_session_record(p->session);
-    const struct spd_diag *log = spd_receive_session_log_diag(p->session);
+    struct spd_receive_session *ended = p->session;
+    const struct spd_receiver_record *record = spd_receive_session_record(ended);
     bool begun = record->n_records > 0 || record->n_termination > 0;
-    struct spd_diag failed = log->err ? *log : record->outcome;
 
-    if (begun)
-        spd_receive_write(stdout, record, spd_receive_session_log_path(p->session),
-                          m->settings->json);
     p->previous = record->session;
-    close_place(m, p);
+    p->session = NULL;
+    m->n_open--;
     /* Of addresses that were our own choice, one may be missing: no IPv6. */
-    if (failed.err == SPD_ERR_NOTSUP && !begun && !m->listen.chosen && m->n_open > 0)
-        return;
-    if (failed.err && m->failed.err == SPD_ERR_OK)
-        m->failed = failed;
-    m->stop = m->stop || failed.err || (begun && m->only_one);
+    if (record->outcome.err == SPD_ERR_NOTSUP && !begun && !m->listen.chosen && m->n_open > 0)
+        return ended;
+    if (record->outcome.err && m->failed.err == SPD_ERR_OK)
+        m->failed = record->outcome;
+    m->stop = m->stop || record->outcome.err || (begun && m->only_one);
     if (!m->stop && open_place(m, i, &m->failed))
         m->stop = true;
+    return ended;
+}
+
+static void on_closed(struct marked *m, size_t i)
+{
+    struct spd_receive_session *ended = succeed(m, i);
+    const struct spd_receiver_record *record = spd_receive_session_record(ended);
+    const struct spd_diag *log;
+
+    (void)spd_receive_session_tend(ended); /* closes the log */
+    log = spd_receive_session_log_diag(ended);
+    if (record->n_records > 0 || record->n_termination > 0)
+        spd_receive_write(stdout, record, spd_receive_session_log_path(ended), m->settings->json);
+    if (log->err && m->failed.err == SPD_ERR_OK)
+        m->failed = *log;
+    m->stop = m->stop || log->err;
+    spd_receive_session_destroy(ended);
 }
 
 static void tend(struct marked *m)
@@ -115,9 +130,13 @@ static void tend(struct marked *m)
 
         if (!p->session)
             continue;
+        if (spd_receive_session_is_closed(p->session)) {
+            on_closed(m, i);
+            continue;
+        }
         state = spd_receive_session_tend(p->session);
         if (state == SPD_RECEIVE_OVER)
-            on_over(m, i);
+            on_closed(m, i); /* just now */
         else if (state != SPD_RECEIVE_OPENING)
             announce(m, p);
         /* One log, one session: the other addresses are closed. */

@@ -78,6 +78,11 @@ fail:
     return err;
 }
 
+bool spd_receive_session_is_closed(struct spd_receive_session *s)
+{
+    return atomic_load(&s->finished);
+}
+
 static bool is_folder(const char *path)
 {
     size_t n = strlen(path);

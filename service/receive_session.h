@@ -30,6 +30,9 @@ enum spd_receive_state {
 enum spd_err spd_receive_session_start(const struct spd_receive_session_spec *spec,
                                        struct spd_receive_session **out, struct spd_diag *diag);
 
+/* Any thread: whether its socket is closed; the log may still have to be. */
+bool spd_receive_session_is_closed(struct spd_receive_session *session);
+
 /* Do what is to be done (open the log, close it) and say where it stands. */
 enum spd_receive_state spd_receive_session_tend(struct spd_receive_session *session);
 
