@@ -2,7 +2,7 @@
  * Fuzz target: any bytes as a log. The first octet chooses: as it is, or with
  * its CRCs made good, since no mutation would get past them. Besides what
  * sanitizers see, the rules that must hold for whatever is read are checked
- * here.
+ * here. What can be read is analysed, row by row.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/result/crc32c.h"
+#include "common/result/flow_rows.h"
 #include "common/result/log_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
@@ -142,6 +143,44 @@ static void check_packets(const struct spd_log *log)
     }
 }
 
+/* Every record has a row, lost ones may have more. */
+static void check_rows(const struct spd_flow_result *result)
+{
+    struct spd_flow_rows rows;
+    struct spd_flow_row row;
+
+    for (size_t i = 0; i < result->n_flows; i++) {
+        size_t n_records = 0;
+
+        spd_flow_rows_begin(&rows, result, i);
+        while (spd_flow_rows_next(&rows, &row)) {
+            MUST(row.fate < SPD_FATE_COUNT);
+            MUST(row.packet == NULL || row.packet->seq == row.seq);
+            n_records += row.packet != NULL;
+        }
+        MUST(n_records == result->flows[i].n_packets);
+    }
+}
+
+static void analyse(struct spd_log *log)
+{
+    struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
+                                      .keep_points = true,
+                                      .memory_bytes = 48 * 20000 };
+    struct spd_flow_result *result = calloc(1, sizeof *result);
+    struct spd_diag diag = { 0 };
+    struct spd_flow_input input;
+
+    MUST(result);
+    spd_flow_input_of_log(log, NULL, &input);
+    enum spd_err err = spd_flow_result_make(&input, &wishes, result, &diag);
+    MUST(err == SPD_ERR_OK || err == SPD_ERR_RANGE);
+    if (err == SPD_ERR_OK)
+        check_rows(result);
+    spd_flow_result_fini(result);
+    free(result);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     struct spd_diag diag = { 0 };
@@ -163,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         check_header(&log.header);
         check_facts(&log, n_bytes);
         check_packets(&log);
+        analyse(&log);
         spd_log_fini(&log);
     } else {
         MUST(err == SPD_ERR_FORMAT || err == SPD_ERR_NOTSUP);
