@@ -17,6 +17,8 @@
 #define MAX_LAG              2000
 #define LOAD_OVER_IDLE       5
 #define LOAD_OVER_RESOLUTION 20
+#define RELEVANT_PART        20    /* of the load: smaller differences help nobody */
+#define LOSS_MARGIN          0.375 /* of the width of its interval */
 
 enum { P50, P95, P99, LOSS, N_FIGURES };
 static const unsigned permille[] = { 500, 950, 990 };
@@ -180,17 +182,19 @@ static void bootstrap(struct work *w, struct spd_comparison *out)
     interval(w, LOSS, other[LOSS] - favoured[LOSS], &out->loss_ratio);
 }
 
-static int sign_of(const struct spd_compare_difference *d, double resolution)
+static int sign_of(const struct spd_compare_difference *d, double margin, double least)
 {
-    if (d->low > 0 && d->value > resolution)
+    if (d->low > margin && d->value > least)
         return 1;
-    return d->high < 0 && d->value < -resolution ? -1 : 0;
+    return d->high < -margin && d->value < -least ? -1 : 0;
 }
 
 static enum spd_verdict judge(const struct spd_compare_input *in, const struct spd_comparison *c)
 {
-    int delay = sign_of(&c->pdv_p95_ns, (double)in->resolution_ns);
-    int loss = sign_of(&c->loss_ratio, 0);
+    double relevant = (double)c->load_ns / RELEVANT_PART;
+    double least = relevant > (double)in->resolution_ns ? relevant : (double)in->resolution_ns;
+    int delay = sign_of(&c->pdv_p95_ns, 0, least);
+    int loss = sign_of(&c->loss_ratio, LOSS_MARGIN * (c->loss_ratio.high - c->loss_ratio.low), 0);
 
     if (c->load_ns < c->load_needed_ns && loss == 0)
         return SPD_VERDICT_NOT_ENOUGH_LOAD;

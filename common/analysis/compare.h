@@ -80,8 +80,12 @@ struct spd_comparison {
  *                    without queues treats all classes alike, so this says
  *                    nothing of its configuration;
  *   PROTECTS         the interval of the difference at the 95th percentile lies
- *                    above 0 and the difference above the resolution; or that
- *                    of the loss lies above 0 while the delay is not worse;
+ *                    above 0, and the difference above the resolution and a
+ *                    twentieth of the load (who waits 600 ms instead of 610 is
+ *                    not protected); or that of the loss lies clearly above 0
+ *                    while the delay is not worse. Clearly: by three quarters of
+ *                    half its width, since losses are few and come in runs, for
+ *                    which resampling makes intervals too narrow;
  *   WORSE            the same below 0;
  *   NO_DIFFERENCE    otherwise.
  * Flows of fewer than 20 packets give NOT_ENOUGH_LOAD. Errors: NOMEM. */
