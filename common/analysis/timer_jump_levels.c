@@ -18,11 +18,11 @@ enum { N_LEVELS_MAX = SPD_JUMPS_MAX + 1 };
 
 /* In latencies on their floor: what a stretch counts at most; what a jump has
  * to explain; what it has to explain in addition when the gap is not of the
- * amount; what a stretch below the floor costs. */
+ * amount; what each latency on the floor of a stretch below the level costs. */
 #define STRETCH_MOST 64.0
 #define JUMP_PRICE   16.0
 #define MISFIT_PRICE 32.0
-#define BELOW_PRICE  96.0
+#define BELOW_PRICE  32.0
 /* A gap further from the amount, in amounts, is no jump of it. */
 #define MISFIT_MOST 0.5
 
@@ -47,7 +47,7 @@ static double worth_of(const struct levels *levels, size_t i, size_t level)
     double above = (height_of(levels, i) - (double)level) * levels->amount;
 
     if (above < -levels->tolerance)
-        return -BELOW_PRICE;
+        return -BELOW_PRICE * (double)levels->candidates[i].n_touching;
     if (above > levels->tolerance)
         return 0.0;
     return fmin((double)levels->candidates[i].n_touching, STRETCH_MOST);

@@ -251,6 +251,41 @@ static void a_queue_that_rises_at_once_and_drains_is_no_jump(void **state)
     }
 }
 
+/* Short bursts part a stretch into many, each of which counts. */
+static void disturb(size_t from, size_t to)
+{
+    for (size_t i = from; i + 3 < to; i += 40)
+        lift(i, i + 3, SPD_NS_PER_MS / 3);
+}
+
+static void a_queue_that_stands_until_shortly_before_the_end_is_no_jump(void **state)
+{
+    (void)state;
+    make_quiet();
+    lift(1400, 1960, 5 * SPD_NS_PER_MS);
+    disturb(1420, 1960);
+    for (size_t i = 1960; i < 2010; i++)
+        points[i].latency_ns += (spd_ns)(2010 - i) * SPD_NS_PER_MS / 10;
+    assert_int_equal(find(0).n, 0);
+    assert_int_equal(find(5 * SPD_NS_PER_MS).n, 0);
+}
+
+static void a_queue_that_drains_evenly_is_no_row_of_jumps(void **state)
+{
+    (void)state;
+    /* In each packet, or in every other one. */
+    for (size_t every = 1; every <= 2; every++) {
+        make_quiet();
+        lift(0, 800, 10 * SPD_NS_PER_MS);
+        disturb(20, 800);
+        for (size_t i = 800; i < 800 + 9 * every; i++)
+            points[i].latency_ns += (spd_ns)(9 - (i - 800) / every) * SPD_NS_PER_MS;
+        assert_int_equal(find(0).n, 0);
+        if (every == 1)
+            assert_int_equal(find(SPD_NS_PER_MS).n, 0);
+    }
+}
+
 static void a_jump_is_taken_from_its_point_and_all_after_it(void **state)
 {
     (void)state;
@@ -460,6 +495,8 @@ int main(void)
         cmocka_unit_test(the_least_amount_is_what_the_header_says),
         cmocka_unit_test(late_packets_are_no_jump),
         cmocka_unit_test(a_queue_that_rises_at_once_and_drains_is_no_jump),
+        cmocka_unit_test(a_queue_that_stands_until_shortly_before_the_end_is_no_jump),
+        cmocka_unit_test(a_queue_that_drains_evenly_is_no_row_of_jumps),
         cmocka_unit_test(a_jump_is_taken_from_its_point_and_all_after_it),
         cmocka_unit_test(the_given_amount_is_subtracted),
         cmocka_unit_test(a_leap_of_the_senders_clock_moves_its_send_times_too),
