@@ -373,6 +373,11 @@ static void jumps_stand_in_an_array(void **state)
     check_value(json_array_get(jumps, 0), "direction", "\"forward\"");
     check_value(json_array_get(jumps, 0), "seq", "400");
     json_decref(root);
+    root = json_of(export_json_with_packets, &result);
+    json_t *packet = json_array_get(json_object_get(root, "packets"), 0);
+    check_value(packet, "rx_source", "\"kernel\""); /* one-way: of t2 */
+    check_value(packet, "t1_source", "\"user\"");
+    json_decref(root);
     flow_kit_fini(&log, flow);
 }
 

@@ -150,6 +150,25 @@ static void rows_go_on_across_the_wrap(void **state)
     flow_kit_fini(&log, result);
 }
 
+static void a_packet_without_its_time_of_sending_has_none_in_its_row(void **state)
+{
+    struct spd_flow_rows rows;
+    struct spd_flow_row row;
+    struct spd_log log;
+
+    (void)state;
+    flow_kit_log(&log, SPD_LOG_ONE_WAY_RECEIVER, 3);
+    log.packets[1].t1_ns = 0;
+    struct spd_flow_result *result = flow_kit_result(&log, NULL);
+    spd_flow_rows_begin(&rows, result, 0);
+    assert_true(spd_flow_rows_next(&rows, &row) && spd_flow_rows_next(&rows, &row));
+    assert_int_equal(row.fate, SPD_FATE_RECEIVED);
+    assert_int_equal(row.sent_ns, SPD_NS_UNKNOWN);
+    assert_int_equal(row.arrived_ns, SPD_NS_UNKNOWN);
+    assert_int_equal(row.latency_forward_ns, SPD_NS_UNKNOWN);
+    flow_kit_fini(&log, result);
+}
+
 static void further_arrivals_have_raw_figures_only(void **state)
 {
     struct spd_flow_rows rows;
@@ -374,6 +393,24 @@ static void numbers_that_leap_are_refused(void **state)
     }
 }
 
+/* Flows begin at 0, so a first number below the span means as many lost. */
+static void a_late_start_counts_from_the_first_number_sent(void **state)
+{
+    struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN, .memory_bytes = 48 * 100000 };
+    struct spd_diag diag = { 0 };
+    struct spd_log log;
+
+    (void)state;
+    flow_kit_log(&log, SPD_LOG_ONE_WAY_RECEIVER, 2);
+    log.facts.end.flows[0].n_packets_known = false;
+    log.packets[0].seq = 60000;
+    log.packets[1].seq = 125000;
+    assert_int_equal(make(&log, &wishes, &diag), SPD_ERR_RANGE);
+    log.packets[1].seq = 99000;
+    assert_int_equal(make(&log, &wishes, &diag), SPD_ERR_OK);
+    spd_log_fini(&log);
+}
+
 static void a_wrapped_flow_is_no_leap(void **state)
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN, .memory_bytes = 48 * 1000 };
@@ -463,6 +500,7 @@ int main(void)
         cmocka_unit_test(numbers_without_a_record_have_rows),
         cmocka_unit_test(of_a_sender_alone_nothing_is_called_lost),
         cmocka_unit_test(rows_go_on_across_the_wrap),
+        cmocka_unit_test(a_packet_without_its_time_of_sending_has_none_in_its_row),
         cmocka_unit_test(further_arrivals_have_raw_figures_only),
         cmocka_unit_test(losses_find_their_direction),
         cmocka_unit_test(numbers_that_make_no_sense_tell_nothing),
@@ -470,6 +508,7 @@ int main(void)
         cmocka_unit_test(each_direction_counts_its_own_losses),
         cmocka_unit_test(a_flow_that_is_not_there_is_named_with_those_that_are),
         cmocka_unit_test(numbers_that_leap_are_refused),
+        cmocka_unit_test(a_late_start_counts_from_the_first_number_sent),
         cmocka_unit_test(a_wrapped_flow_is_no_leap),
         cmocka_unit_test(the_minimum_of_a_calibration_counts),
         cmocka_unit_test(a_log_of_several_flows_is_split),
