@@ -18,7 +18,8 @@
 #define LEFT         86
 #define RIGHT        24
 #define PANEL_WIDTH  (WIDTH - LEFT - RIGHT)
-#define TOP          92
+#define TOP          92 /* of the upper panel, with one row of legend */
+#define LEGEND_ROW   20
 #define UPPER_HEIGHT 300
 #define LANE_HEIGHT  16
 #define LOWER_HEIGHT 200
@@ -30,6 +31,7 @@ struct drawing {
     const struct spd_plot *plot;
     struct spd_scale latency; /* y of the upper panel, x of the lower */
     uint32_t seq_min, seq_max;
+    int top;
     int lower_top;
 };
 
@@ -105,7 +107,7 @@ static double x_of_seq(const struct drawing *d, uint32_t seq)
 
 static double y_of_latency(const struct drawing *d, spd_ns latency_ns)
 {
-    return TOP + UPPER_HEIGHT - spd_scale_at(&d->latency, latency_ns) * UPPER_HEIGHT;
+    return d->top + UPPER_HEIGHT - spd_scale_at(&d->latency, latency_ns) * UPPER_HEIGHT;
 }
 
 /* -------------------------------------------------------------- upper panel */
@@ -168,7 +170,7 @@ static void put_columns(struct drawing *d, size_t i)
 static void put_lost(struct drawing *d, size_t i)
 {
     const struct spd_plot_series *s = &d->plot->series[i];
-    int top = TOP + UPPER_HEIGHT + 10 + (int)i * LANE_HEIGHT;
+    int top = d->top + UPPER_HEIGHT + 10 + (int)i * LANE_HEIGHT;
     int last = -1;
 
     put(d, "<g class=\"k%zu\" stroke-width=\"1.4\">\n", i);
@@ -203,10 +205,11 @@ static void put_grid_upper(struct drawing *d)
         uint32_t seq = d->seq_min + (uint32_t)((uint64_t)(d->seq_max - d->seq_min) * k / n_labels);
 
         put(d, "<text class=\"s\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%" PRIu32 "</text>\n",
-            x_of_seq(d, seq), TOP + UPPER_HEIGHT + 28 + (int)d->plot->n_series * LANE_HEIGHT, seq);
+            x_of_seq(d, seq), d->top + UPPER_HEIGHT + 28 + (int)d->plot->n_series * LANE_HEIGHT,
+            seq);
     }
     put(d, "<text x=\"%d\" y=\"%d\">Normalised latency over sequence number</text>\n", LEFT,
-        TOP - 10);
+        d->top - 10);
 }
 
 /* -------------------------------------------------------------- lower panel */
@@ -278,28 +281,64 @@ static void put_grid_lower(struct drawing *d)
 
 /* ------------------------------------------------------------------- legend */
 
+/* The counts of a series, and the width of its place in the legend. */
+static double legend_entry(const struct spd_plot_series *s, char counts[64])
+{
+    size_t n_lost = 0;
+
+    for (size_t k = 0; k < s->n; k++)
+        n_lost += s->points[k].latency_ns == SPD_NS_UNKNOWN;
+    snprintf(counts, 64, ": %zu packets, %zu lost", s->n, n_lost);
+    return 62 + 7.3 * (double)(strlen(s->name) + strlen(counts));
+}
+
+/* A new row where the next entry would not fit. */
+static void legend_place(double *x, int *row, double width)
+{
+    if (*x > LEFT && *x + width > WIDTH) {
+        *x = LEFT;
+        (*row)++;
+    }
+}
+
+static int legend_rows(const struct drawing *d)
+{
+    double x = LEFT;
+    int row = 0;
+
+    for (size_t i = 0; i < d->plot->n_series; i++) {
+        char counts[64];
+        double width = legend_entry(&d->plot->series[i], counts);
+
+        legend_place(&x, &row, width);
+        x += width;
+    }
+    return row + 1;
+}
+
 static void put_legend(struct drawing *d)
 {
     double x = LEFT;
+    int row = 0;
 
     for (size_t i = 0; i < d->plot->n_series; i++) {
         const struct spd_plot_series *s = &d->plot->series[i];
         char counts[64];
-        size_t n_lost = 0;
+        double width = legend_entry(s, counts);
+        int y;
 
-        for (size_t k = 0; k < s->n; k++)
-            n_lost += s->points[k].latency_ns == SPD_NS_UNKNOWN;
+        legend_place(&x, &row, width);
+        y = 58 + row * LEGEND_ROW;
         put(d, "<g class=\"c%zu\">", i);
-        put_point(d, i, x + 6, 58);
+        put_point(d, i, x + 6, y);
         put(d,
             "</g><path class=\"k%zu\" stroke-width=\"2\" stroke-dasharray=\"%s\" "
-            "d=\"M%.0f 58h26\"/>\n",
-            i, dashes[i % 4], x + 14);
-        put(d, "<text x=\"%.0f\" y=\"62\">", x + 46);
+            "d=\"M%.0f %dh26\"/>\n",
+            i, dashes[i % 4], x + 14, y);
+        put(d, "<text x=\"%.0f\" y=\"%d\">", x + 46, y + 4);
         put_escaped(d, s->name);
-        snprintf(counts, sizeof(counts), ": %zu packets, %zu lost", s->n, n_lost);
         put(d, "%s</text>\n", counts);
-        x += 62 + 7.3 * (double)(strlen(s->name) + strlen(counts));
+        x += width;
     }
 }
 
@@ -325,7 +364,8 @@ static enum spd_err prepare(struct drawing *d, spd_ns **room, struct spd_diag *d
     if (d->seq_min > d->seq_max)
         d->seq_min = d->seq_max = 0;
     spd_scale_init(&d->latency, most_ns);
-    d->lower_top = TOP + UPPER_HEIGHT + (int)d->plot->n_series * LANE_HEIGHT + 78;
+    d->top = TOP + (legend_rows(d) - 1) * LEGEND_ROW;
+    d->lower_top = d->top + UPPER_HEIGHT + (int)d->plot->n_series * LANE_HEIGHT + 78;
     *room = malloc(n_most * sizeof(**room));
     if (!*room)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory to draw %zu packets", n_most);

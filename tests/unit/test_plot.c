@@ -249,6 +249,25 @@ static void as_many_series_as_there_may_be(void **state)
     free(p);
 }
 
+/* What would not fit in one row begins another, and all below it moves down. */
+static void a_legend_stays_within_the_picture(void **state)
+{
+    struct spd_plot_point p[] = { { 0, 0 }, { 1, 100 } };
+    struct spd_plot plot = { .title = "t", .subtitle = "", .n_series = 4 };
+    char *text;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        plot.series[i] = (struct spd_plot_series){ "EF, there", p, 2 };
+    text = draw(&plot);
+    for (const char *at = text; (at = strstr(at, "<text x=\"")) != NULL; at++)
+        assert_in_range(strtol(at + 9, NULL, 10), 0, 960 - 200);
+    assert_int_equal(count(text, "y=\"62\">EF"), 3);
+    assert_int_equal(count(text, "y=\"82\">EF"), 1);
+    assert_int_equal(count(text, "y=\"102\">Normalised"), 1);
+    free(text);
+}
+
 static void names_of_others_stay_text(void **state)
 {
     struct spd_plot_point p = { 0, 1 };
@@ -307,6 +326,7 @@ int main(void)
         cmocka_unit_test(an_extreme_among_many_is_still_there),
         cmocka_unit_test(numbers_need_not_begin_at_0),
         cmocka_unit_test(as_many_series_as_there_may_be),
+        cmocka_unit_test(a_legend_stays_within_the_picture),
         cmocka_unit_test(names_of_others_stay_text),
         cmocka_unit_test(long_names_are_drawn_whole),
         cmocka_unit_test(what_cannot_be_written_is_told),
