@@ -166,7 +166,7 @@ static void analyse(struct spd_log *log)
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
                                       .keep_points = true,
-                                      .memory_bytes = 48 * 20000 };
+                                      .memory_bytes = 48 * 2000 };
     struct spd_flow_result *result = calloc(1, sizeof *result);
     struct spd_diag diag = { 0 };
     struct spd_flow_input input;
