@@ -59,6 +59,7 @@ static enum spd_err load(const char *text, struct side *out, struct spd_diag *di
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
                                       .keep_points = true,
+                                      .keep_skew = true, /* qos_result takes it out */
                                       .memory_bytes = spd_pagemem_available_bytes() };
     struct spd_flow_input input;
     enum spd_err err = split(text, out, diag);
@@ -113,7 +114,7 @@ static void name_sides(struct side sides[2])
     bool differ = strcmp(info_of(&sides[0])->name, info_of(&sides[1])->name) != 0;
 
     for (int i = 0; i < 2; i++)
-        snprintf(sides[i].name, sizeof(sides[i].name), "%s",
+        snprintf(sides[i].name, sizeof(sides[i].name), "%.*s", (int)sizeof(sides[i].name) - 1,
                  differ ? info_of(&sides[i])->name : last_part(sides[i].path));
 }
 

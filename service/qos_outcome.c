@@ -23,6 +23,7 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
                                       .keep_points = true,
+                                      .keep_skew = true, /* qos_result takes it out */
                                       .memory_bytes = spd_pagemem_available_bytes() };
     struct spd_qos_options options = { .n_calibration = spec->n_calibration,
                                        .together = true,

@@ -48,19 +48,27 @@ static json_t *make_way(const struct spd_qos_way *w)
                      "pdv_max_ns", make_ns(w->pdv.max_ns), "r_factor", w->mos.r, "mos", w->mos.mos);
 }
 
-static json_t *make_class(const struct spd_qos_class *c)
+static json_t *make_skew(const struct spd_qos_skew *s)
+{
+    if (!s->known)
+        return json_null();
+    return json_pack("{s:f,s:f,s:f,s:b}", "skew_ppb", s->skew_ppb, "low_ppb", s->low_ppb,
+                     "high_ppb", s->high_ppb, "removed", (int)s->removed);
+}
+
+static json_t *make_class(const struct spd_qos_class *c, const struct spd_qos_skew *skew)
 {
     const struct spd_qos_marks *m = &c->marks;
     char text[SPD_QOS_TEXT_BYTES];
 
-    return json_pack("{s:o,s:i,s:o,s:o,s:b,s:{s:I,s:I,s:o,s:I,s:I,s:s}}", "name",
-                     make_text(c->name), "dscp", (int)c->dscp, way_names[0], make_way(&c->ways[0]),
-                     way_names[1], make_way(&c->ways[1]), "loss_directions_known",
-                     (int)c->loss_directions_known, "marks", "n_replies_known",
-                     (json_int_t)m->n_known, "n_replies_kept", (json_int_t)m->n_kept, "other_dscp",
-                     m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
-                     (json_int_t)m->n_forward, "n_forward_kept", (json_int_t)m->n_forward_kept,
-                     "text", spd_qos_marks_text(c, text));
+    return json_pack(
+        "{s:o,s:i,s:o,s:o,s:o,s:b,s:{s:I,s:I,s:o,s:I,s:I,s:s}}", "name", make_text(c->name), "dscp",
+        (int)c->dscp, way_names[0], make_way(&c->ways[0]), way_names[1], make_way(&c->ways[1]),
+        "skew", make_skew(skew), "loss_directions_known", (int)c->loss_directions_known, "marks",
+        "n_replies_known", (json_int_t)m->n_known, "n_replies_kept", (json_int_t)m->n_kept,
+        "other_dscp", m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
+        (json_int_t)m->n_forward, "n_forward_kept", (json_int_t)m->n_forward_kept, "text",
+        spd_qos_marks_text(c, text));
 }
 
 static json_t *make_difference(const struct spd_compare_difference *d)
@@ -105,7 +113,7 @@ static json_t *make_root(const struct spd_qos_result *r, const struct spd_qos_fr
     char text[SPD_QOS_TEXT_BYTES];
 
     for (size_t i = 0; i < r->n_classes; i++)
-        json_array_append_new(classes, make_class(&r->classes[i]));
+        json_array_append_new(classes, make_class(&r->classes[i], &r->skew[i]));
     for (size_t i = 0; i < r->n_pairs; i++)
         json_array_append_new(pairs, make_pair(r, &r->pairs[i]));
     spd_qos_verdict_text(r, text);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/analysis/normalise.h"
+
 /* What stamps resolve: kernels stamp within some tens of microseconds of the
  * wire, programs within some hundreds. */
 #define RESOLUTION_KERNEL_NS (50 * SPD_NS_PER_US)
 #define RESOLUTION_USER_NS   (250 * SPD_NS_PER_US)
-
-/* -------------------------------------------------------------------- a way */
 
 static const struct spd_flow_packet *record_of(const struct spd_flow_view *view,
                                                const struct spd_point *point)
@@ -34,22 +34,80 @@ static bool is_counted(const struct spd_flow_view *view, const struct spd_point 
     return point->latency_ns != SPD_NS_UNKNOWN || is_lost(view, point, direction);
 }
 
-/* The points after the calibration, but for those that arrived and whose time
- * is not known: a packet whose reply was lost is no loss on its way there. */
-static enum spd_err take_points(const struct spd_flow_view *view, enum spd_flow_direction direction,
-                                uint32_t n_calibration, struct spd_qos_way *out)
+/* -------------------------------------------------------------------- skew */
+
+/* As if forward. */
+static struct spd_qos_skew skew_of(const struct spd_flow_view *view,
+                                   enum spd_flow_direction direction)
 {
-    const struct spd_flow_way *way = &view->ways[direction];
+    const struct spd_skew *s = &view->ways[direction].summary.skew;
+    struct spd_qos_skew out = { .known = view->ways[direction].known && s->known,
+                                .skew_ppb = s->skew_ppb,
+                                .low_ppb = s->low_ppb,
+                                .high_ppb = s->high_ppb };
+
+    if (direction == SPD_FLOW_REVERSE) {
+        out.skew_ppb = -s->skew_ppb;
+        out.low_ppb = -s->high_ppb;
+        out.high_ppb = -s->low_ppb;
+    }
+    return out;
+}
+
+static void take_better(struct spd_qos_skew *best, const struct spd_qos_skew *other)
+{
+    if (other->known &&
+        (!best->known || other->high_ppb - other->low_ppb < best->high_ppb - best->low_ppb))
+        *best = *other;
+}
+
+static void find_skew(const struct spd_qos_side *sides, size_t n_sides, struct spd_qos_result *out)
+{
+    for (size_t i = 0; i < n_sides; i++) {
+        struct spd_qos_skew best = { 0 };
+
+        for (size_t k = 0; k < n_sides; k++)
+            for (int d = 0; d < 2 && (out->options.together || k == i); d++) {
+                struct spd_qos_skew other = skew_of(sides[k].view, (enum spd_flow_direction)d);
+
+                take_better(&best, &other);
+            }
+        best.removed = best.known && (best.low_ppb > 0 || best.high_ppb < 0);
+        out->skew[i] = best;
+    }
+}
+
+/* -------------------------------------------------------------------- a way */
+
+/* All points of a way without skew, the least latency being 0. */
+static enum spd_err corrected_points(const struct spd_flow_way *way, double skew_ppb,
+                                     struct spd_point **out)
+{
     struct spd_point *points = malloc((way->n_points + 1) * sizeof(*points));
-    size_t n = 0;
+    struct spd_normal_origin origin;
 
     if (!points)
         return SPD_ERR_NOMEM;
-    for (size_t i = 0; i < way->n_points; i++)
-        if (way->points[i].seq >= n_calibration && is_counted(view, &way->points[i], direction))
-            points[n++] = way->points[i];
-    out->compared = (struct spd_compare_flow){ points, n };
+    memcpy(points, way->points, way->n_points * sizeof(*points));
+    spd_clock_skew_remove(points, way->n_points, skew_ppb, 0);
+    origin = spd_normalise_origin(points, way->n_points);
+    spd_normalise(points, way->n_points, &origin);
+    *out = points;
     return SPD_ERR_OK;
+}
+
+/* The points after the calibration, but for those that arrived and whose time
+ * is not known: a packet whose reply was lost is no loss on its way there. */
+static void take_points(const struct spd_flow_view *view, enum spd_flow_direction direction,
+                        uint32_t n_calibration, struct spd_point *points, size_t n_points,
+                        struct spd_qos_way *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_points; i++)
+        if (points[i].seq >= n_calibration && is_counted(view, &points[i], direction))
+            points[n++] = points[i];
+    out->compared = (struct spd_compare_flow){ points, n };
 }
 
 static size_t known_latencies(const struct spd_point *points, size_t n, spd_ns *values)
@@ -62,14 +120,15 @@ static size_t known_latencies(const struct spd_point *points, size_t n, spd_ns *
     return n_known;
 }
 
-static spd_ns idle_p95(const struct spd_flow_way *way, uint32_t n_calibration, spd_ns *values)
+static spd_ns idle_p95(const struct spd_point *points, size_t n_points, uint32_t n_calibration,
+                       spd_ns *values)
 {
     struct spd_stats stats;
     size_t n = 0;
 
-    while (n < way->n_points && way->points[n].seq < n_calibration)
+    while (n < n_points && points[n].seq < n_calibration)
         n++;
-    spd_quantile_stats(values, known_latencies(way->points, n, values), &stats);
+    spd_quantile_stats(values, known_latencies(points, n, values), &stats);
     return stats.p95_ns;
 }
 
@@ -95,22 +154,27 @@ static void rate_voice(const struct spd_flow_way *way, const struct spd_codec *c
 }
 
 static enum spd_err make_way(const struct spd_flow_view *view, enum spd_flow_direction direction,
-                             const struct spd_qos_result *result, struct spd_qos_way *out)
+                             const struct spd_qos_result *result, const struct spd_qos_skew *skew,
+                             struct spd_qos_way *out)
 {
     const struct spd_flow_way *way = &view->ways[direction];
     uint32_t n_calibration = result->options.n_calibration;
+    double skew_ppb = !skew->removed                  ? 0
+                      : direction == SPD_FLOW_FORWARD ? skew->skew_ppb
+                                                      : -skew->skew_ppb;
+    struct spd_point *points;
     spd_ns *values;
 
     out->idle_p95_ns = SPD_NS_UNKNOWN;
     if (!way->known || !way->points)
         return SPD_ERR_OK;
-    if (take_points(view, direction, n_calibration, out))
+    if (corrected_points(way, skew_ppb, &points))
         return SPD_ERR_NOMEM;
+    out->compared.points = points; /* from here on it is fini's */
     values = malloc((way->n_points + 1) * sizeof(*values));
     if (!values)
         return SPD_ERR_NOMEM;
     out->known = true;
-    out->n_sent = 0;
     for (size_t i = 0; i < way->n_points; i++) {
         if (way->points[i].seq < n_calibration)
             continue;
@@ -119,9 +183,9 @@ static enum spd_err make_way(const struct spd_flow_view *view, enum spd_flow_dir
     }
     out->loss_ratio = out->n_sent ? (double)out->n_lost / out->n_sent : 0;
     if (n_calibration > 0)
-        out->idle_p95_ns = idle_p95(way, n_calibration, values);
-    spd_quantile_stats(values, known_latencies(out->compared.points, out->compared.n, values),
-                       &out->pdv);
+        out->idle_p95_ns = idle_p95(points, way->n_points, n_calibration, values);
+    take_points(view, direction, n_calibration, points, way->n_points, out);
+    spd_quantile_stats(values, known_latencies(points, out->compared.n, values), &out->pdv);
     free(values);
     rate_voice(way, result->codec, out);
     return SPD_ERR_OK;
@@ -283,6 +347,7 @@ enum spd_err spd_qos_result_make(const struct spd_qos_side *sides, size_t n_side
     out->options = *options;
     out->codec = spd_codec_default();
     out->n_classes = n_sides;
+    find_skew(sides, n_sides, out);
     for (size_t i = 0; i < n_sides && !err; i++) {
         struct spd_qos_class *c = &out->classes[i];
 
@@ -291,7 +356,8 @@ enum spd_err spd_qos_result_make(const struct spd_qos_side *sides, size_t n_side
         c->loss_directions_known = losses_are_placed(sides[i].view);
         count_marks(sides[i].view, c->dscp, &c->marks);
         for (int d = 0; d < 2 && !err; d++)
-            err = make_way(sides[i].view, (enum spd_flow_direction)d, out, &c->ways[d]);
+            err = make_way(sides[i].view, (enum spd_flow_direction)d, out, &out->skew[i],
+                           &c->ways[d]);
     }
     for (size_t i = 1; i < n_sides && !err; i++) {
         struct spd_qos_pair *pair = &out->pairs[out->n_pairs++];

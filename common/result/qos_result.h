@@ -10,7 +10,8 @@
 
 #define SPD_QOS_CLASSES_MAX 4
 
-/* One class: a flow whose points were kept. */
+/* One class: a flow whose points were kept, and skew with them (keep_skew): it
+ * is taken out here, see below. */
 struct spd_qos_side {
     const char *name;
     uint8_t dscp;
@@ -60,8 +61,22 @@ struct spd_qos_pair {
     struct spd_comparison ways[2];
 };
 
+/* Both directions have the same two clocks, and so have all classes of one run:
+ * their skew is one number, forward, and its negative on the way back. It is
+ * taken from the class and direction that know it best. One alone may be deaf:
+ * on a saturated link even a protected class never finds the wire free, and
+ * what rises when the noise begins looks like skew. */
+struct spd_qos_skew {
+    bool known;
+    bool removed;
+    double skew_ppb; /* forward */
+    double low_ppb;
+    double high_ppb;
+};
+
 struct spd_qos_result {
     struct spd_qos_options options;
+    struct spd_qos_skew skew[SPD_QOS_CLASSES_MAX]; /* of each class; alike in one run */
     const struct spd_codec *codec;
     size_t n_classes;
     struct spd_qos_class classes[SPD_QOS_CLASSES_MAX];
