@@ -266,6 +266,7 @@ static void figures_leave_the_calibration_out(void **state)
     w = &r.classes[0].ways[SPD_FLOW_FORWARD];
     assert_int_equal(w->n_sent, N - N_CALIBRATION);
     assert_int_equal(w->n_lost, (N - N_CALIBRATION) / 4);
+    assert_int_equal(w->pdv.n, (N - N_CALIBRATION) * 3 / 4);
     assert_true(w->pdv.p95_ns > 300 * MS && w->pdv.max_ns <= HIGH);
     assert_true(w->idle_p95_ns > 0 && w->idle_p95_ns <= 20 * US);
     /* What never arrived was not sent back. */
