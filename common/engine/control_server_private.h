@@ -1,6 +1,6 @@
 /*
- * Shared by control_server.c (messages) and control_server_state.c (the rest);
- * nobody else includes it.
+ * Shared by control_server.c (octets, set-up, start, fetch), its parts for
+ * requests and stops, and control_server_state.c; nobody else includes it.
  */
 #ifndef SPD_ENGINE_CONTROL_SERVER_PRIVATE_H
 #define SPD_ENGINE_CONTROL_SERVER_PRIVATE_H
@@ -58,6 +58,24 @@ struct spd_control_server {
     uint8_t fetched_sid[16];
     struct spd_control_fetch fetch;
 };
+
+/* control_server.c */
+uint8_t *spd_server_room_for(struct spd_control_server *s, size_t n); /* for an answer */
+bool spd_server_over(struct spd_control_server *s);                   /* false: close */
+void spd_server_await_command(struct spd_control_server *s);
+
+/* control_server_request.c */
+void spd_server_accept_session(struct spd_control_server *s, uint8_t accept, uint16_t port,
+                               const uint8_t *sid);
+bool spd_server_on_request_head(struct spd_control_server *s);
+bool spd_server_on_slot(struct spd_control_server *s);
+
+/* control_server_stop.c */
+uint32_t spd_server_n_active(const struct spd_control_server *s);
+bool spd_server_on_stop_head(struct spd_control_server *s);
+bool spd_server_on_stop_session(struct spd_control_server *s);
+bool spd_server_on_stop_skips(struct spd_control_server *s);
+bool spd_server_on_stop_whole(struct spd_control_server *s);
 
 /* Room for n_wanted octets of a message. False: no memory. */
 bool spd_control_server_make_room(struct spd_control_server *s);

@@ -76,6 +76,25 @@ static void check_taken(uint32_t n)
     assert_int_equal(spd_receiver_record(ow.receiver)->n_taken, n);
 }
 
+/* Their numbers go on where those of the session ended (session_mark.md). */
+static void check_termination_goes_on_counting(void)
+{
+    size_t n;
+    const struct sim_truth *truth = sim_truth(ONE_WAY_SENDER, ONE_WAY_FAR, &n);
+
+    assert_int_equal(n, N + 10);
+    for (size_t i = 0; i < n; i++) {
+        struct spd_owamp_test test;
+        struct spd_session_mark mark;
+
+        assert_int_equal(spd_owamp_test_read(truth[i].payload, truth[i].n_bytes, &test), 0);
+        assert_true(spd_session_mark_read(truth[i].payload, truth[i].n_bytes, &mark));
+        assert_int_equal(test.seq, i);
+        assert_int_equal(mark.termination, i >= N);
+        assert_int_equal(mark.n_packets, N);
+    }
+}
+
 static void the_last_packet_ends_a_session_by_count(void **state)
 {
     const struct spd_receiver_record *r;
@@ -101,6 +120,7 @@ static void the_last_packet_ends_a_session_by_count(void **state)
         assert_int_equal(ow.received[i].t2_ns - ow.sent[i].t1_ns, 20 * MS);
     }
     assert_int_equal(spd_flows_record(ow.flows)->counts[0].n_termination, 10);
+    check_termination_goes_on_counting();
 }
 
 static void the_first_termination_packet_ends_a_session_with_losses(void **state)
@@ -317,6 +337,29 @@ static void a_writer_that_never_comes_back_is_waited_for(void **state)
     one_way_run(40 * SPD_NS_PER_S);
     assert_int_equal(ow.n_received, N);
     assert_true(ow.finished);
+}
+
+/* The user has seen enough while the writer stalls: what waits in the socket has
+ * arrived before. */
+static void by_hand_while_the_writer_stalls_loses_nothing(void **state)
+{
+    (void)state;
+    one_way_prepare(7);
+    ow.ring_records = 16;
+    ow.ring_is_read = false;
+    ow.flows_spec.flows[0].info.n_packets = 1000;
+    ow.flows_spec.flows[0].schedule.interval_ns = MS;
+    one_way_start();
+    one_way_run_until(610 * MS);
+    spd_receiver_stop(ow.receiver, SPD_RECEIVER_BY_HAND, 0);
+    one_way_run_until(620 * MS);
+    assert_false(ow.finished);
+    ow.ring_is_read = true;
+    one_way_run(20 * SPD_NS_PER_S);
+    assert_int_equal(spd_receiver_record(ow.receiver)->ending, SPD_RECEIVER_BY_HAND);
+    assert_true(ow.n_received >= 600);
+    for (uint32_t i = 0; i < ow.n_received; i++)
+        assert_int_equal(ow.received[i].seq, i);
 }
 
 static void records_wait_until_there_is_a_ring(void **state)
@@ -554,6 +597,7 @@ int main(void)
         CASE(clocks_need_not_agree),
         CASE(a_writer_that_stalls_loses_nothing),
         CASE(a_writer_that_never_comes_back_is_waited_for),
+        CASE(by_hand_while_the_writer_stalls_loses_nothing),
         CASE(records_wait_until_there_is_a_ring),
         CASE(small_packets_without_a_mark_end_by_count_or_done),
         CASE(strangers_and_other_ports_are_left_alone),

@@ -614,8 +614,9 @@ static void unknown_and_untimely_commands_end_the_connection(void **state)
     }
     start_server();
     run();
-    uint8_t fetch[48] = { 4 };
-    assert_false(say(fetch, sizeof(fetch))); /* section 3.4: only Stop-Sessions now */
+    /* Section 3.4: only Stop-Sessions now, whatever else looks like one. */
+    uint8_t start[32] = { 2, [7] = 1 };
+    assert_false(say(start, sizeof(start)));
 }
 
 static void starting_nothing_is_refused(void **state)
@@ -832,6 +833,94 @@ static void noise_breaks_nothing(void **state)
     }
 }
 
+/* Octets of a server written by hand, from the greeting on. */
+static void hear(const void *bytes, size_t n)
+{
+    const uint8_t *at = bytes, *out;
+
+    while (n > 0 && spd_control_client_step(host.client) != SPD_CLIENT_FAILED) {
+        size_t n_now = spd_control_client_wanted(host.client);
+
+        assert_true(n_now > 0);
+        n_now = n_now < n ? n_now : n;
+        spd_control_client_take(host.client, at, n_now);
+        at += n_now;
+        n -= n_now;
+    }
+    spd_control_client_written(host.client, spd_control_client_pending(host.client, &out));
+}
+
+/* Up to what the row changes: octet `at` of message number `message` becomes
+ * `value`. */
+static void strange_servers_are_refused(void **state)
+{
+    enum { GREETING, SERVER_START, ACCEPT, START_ACK, STOP, FETCH_ACK, REQUEST, REST, N_MESSAGES };
+    static const size_t sizes[N_MESSAGES] = { 64, 48, 48, 32, 32, 32, 112, 32 + 16 + 32 + 16 };
+    static const struct {
+        const char *name;
+        int message;
+        size_t at;
+        uint8_t value;
+        const char *says; /* NULL: nothing is wrong */
+    } rows[] = {
+        { "as it should be", GREETING, 0, 0, NULL },
+        { "bits to be ignored", GREETING, 12, 0xFF, NULL },
+        { "Modes 0", GREETING, 15, 0, "Modes 0" },
+        { "Modes 0 but for ignored bits", GREETING, 15, 8, "Modes 0" },
+        { "with a key only", GREETING, 15, 6, "key" },
+        { "refuses to begin", SERVER_START, 15, 4, "permanent" },
+        { "refuses with a reserved value", SERVER_START, 15, 77, "does not give" },
+        { "refuses the session", ACCEPT, 0, 5, "temporary" },
+        { "accepts on port 0", ACCEPT, 3, 0, "port 0" },
+        { "refuses to start", START_ACK, 0, 2, "internal" },
+        { "says something else than stop", STOP, 0, 2, "Stop-Sessions" },
+        { "describes a session that it cannot have", STOP, 7, 1, "Stop-Sessions" },
+        { "stops with a failure", STOP, 1, 1, "failed" },
+        { "does not give the records", FETCH_ACK, 0, 3, "not supported" },
+        { "has too many records", FETCH_ACK, 13, 1, "more records" },
+        { "has too many skip ranges", FETCH_ACK, 9, 2, "more records" },
+        { "has more packets than agreed", FETCH_ACK, 7, N + 1, "more records" },
+        { "gives another session's records", REQUEST, 48, 99, "another session" },
+        { "gives another number of packets", REQUEST, 11, N - 1, "another session" },
+        { "gives no request at all", REQUEST, 0, 2, "another session" },
+        { "has a record of no packet", REST, 51, N, "has not" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(rows); i++) {
+        uint8_t messages[N_MESSAGES][112] = { [GREETING] = { [15] = 1 },
+                                              [ACCEPT] = { [3] = 77, [4] = 10 },
+                                              [STOP] = { 3 },
+                                              [FETCH_ACK] = { [1] = 1, [7] = N, [15] = 1 } };
+        struct spd_owamp_request request = a_request();
+        struct spd_owamp_record record = { .seq = 5, .send_time = 1, .receive_time = 2 };
+
+        memset(&host, 0, sizeof(host));
+        start_client(&request);
+        request.sid[0] = 10;
+        spd_owamp_write_request(messages[REQUEST], &request);
+        spd_owamp_write_record(messages[REST] + 48, &record);
+        messages[rows[i].message][rows[i].at] = rows[i].value;
+        for (int m = 0; m < N_MESSAGES; m++) {
+            if (m == START_ACK)
+                spd_control_client_start(host.client);
+            hear(messages[m], sizes[m]);
+            if (m == STOP) {
+                (void)spd_control_client_stop(host.client, 0, N, NULL, 0);
+                spd_control_client_fetch(host.client);
+            }
+        }
+        if (!rows[i].says)
+            check_step(SPD_CLIENT_FETCHED);
+        else if (spd_control_client_step(host.client) != SPD_CLIENT_FAILED ||
+                 !strstr(spd_control_client_diag(host.client)->text, rows[i].says))
+            fail_msg("row \"%s\": step %d, \"%s\"", rows[i].name,
+                     spd_control_client_step(host.client),
+                     spd_control_client_diag(host.client)->text);
+        end(NULL);
+    }
+}
+
 /* A server may say anything: the client fails, or goes on, and takes no memory
  * beyond what its own session can need. */
 static void a_client_survives_any_server(void **state)
@@ -893,6 +982,7 @@ int main(void)
         cmocka_unit_test_teardown(a_connection_has_so_many_sessions, end),
         cmocka_unit_test_teardown(stops_are_judged, end),
         cmocka_unit_test_teardown(many_skip_ranges_leave_the_connection_in_order, end),
+        cmocka_unit_test_teardown(strange_servers_are_refused, end),
         cmocka_unit_test_teardown(noise_breaks_nothing, end),
         cmocka_unit_test_teardown(a_client_survives_any_server, end),
     };
