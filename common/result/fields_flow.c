@@ -188,6 +188,8 @@ static const struct spd_field flow_rows[] = {
     INFO("schedule.text", "", "", "text, or null", CHARS, ALWAYS, schedule, "when packets are due"),
     INFO("schedule.n_packets", "packets", "", "1.., or null", U32, NONZERO, info.n_packets,
          "asked for, or negotiated"),
+    INFO("schedule.n_calibration", "packets", "", "0..", U32, ALWAYS, n_calibration,
+         "of them, the first ones, sent without noise (stampede qos)"),
     INFO("schedule.rate_bps", "bit/s", "", "1.., or null", U64, NONZERO, info.rate_bps,
          "asked for: IP packets"),
     INFO("schedule.interval_ns", "ns", "", "1.., or null", NS, NONZERO, info.interval_ns,

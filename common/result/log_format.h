@@ -22,7 +22,7 @@
 
 /* Another major version cannot be read; a newer minor one can. */
 #define SPD_LOG_VERSION_MAJOR 1
-#define SPD_LOG_VERSION_MINOR 0
+#define SPD_LOG_VERSION_MINOR 1
 
 #define SPD_LOG_PREAMBLE_BYTES   16
 #define SPD_LOG_CHUNK_HEAD_BYTES 16
@@ -72,6 +72,7 @@ struct spd_log_flow {
     uint16_t ssid;      /* RFC 8972; 0 none */
     uint8_t sid[16];    /* OWAMP Session Identifier, RFC 4656 section 3.5; zero: none */
     char schedule[120]; /* for people: "rate 24 kbit/s, sizes 92" */
+    uint32_t n_calibration; /* its first packets met no noise; 0: none, or a log of format 1.0 */
 };
 
 /* Known when the log is begun. */

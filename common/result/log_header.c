@@ -23,6 +23,7 @@ static void put_flow(struct spd_writer *writer, const struct spd_log_flow *flow)
     spd_log_put_address(writer, &flow->info.source);
     spd_log_put_address(writer, &flow->info.target);
     spd_log_put_text(writer, flow->schedule);
+    spd_write_u32(writer, flow->n_calibration);
     spd_log_put_length(writer, length);
 }
 
@@ -44,6 +45,8 @@ static void get_flow(struct spd_reader *whole, struct spd_log_flow *out)
     spd_log_get_address(&reader, &out->info.source);
     spd_log_get_address(&reader, &out->info.target);
     spd_log_get_text(&reader, out->schedule, sizeof out->schedule);
+    if (reader.n_left > 0) /* format 1.0 ends here */
+        out->n_calibration = spd_read_u32(&reader);
     if (reader.failed || out->info.dscp > 63)
         whole->failed = true;
 }

@@ -56,6 +56,7 @@ void log_kit_header(struct spd_log_header *out, enum spd_log_kind kind)
         .ssid = 4711,
         .sid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
         .schedule = "rate 24 kbit/s",
+        .n_calibration = 200,
     };
     out->flows[1] = (struct spd_log_flow){
         .info = { .name = "BE",

@@ -54,17 +54,17 @@ static void the_preamble_is_golden(void **state)
 {
     static const uint8_t golden[] = { 0x89, 'S',  'P',  'D', 0x0D, 0x0A, 0x1A, 0x0A, /* magic */
                                       0x00, 0x01,                                    /* major */
-                                      0x00, 0x00,                                    /* minor */
-                                      0xAF, 0x79, 0x2F, 0x3C };                      /* CRC-32C */
+                                      0x00, 0x01,                                    /* minor */
+                                      0x5D, 0x12, 0xAC, 0x3F };                      /* CRC-32C */
     uint8_t bytes[SPD_LOG_PREAMBLE_BYTES];
     uint16_t major = 9, minor = 9;
 
     (void)state;
     spd_log_write_preamble(bytes);
     expect_bytes("preamble", bytes, sizeof bytes, golden, sizeof golden);
-    assert_int_equal(crc_bit_by_bit(golden, 12), 0xAF792F3C);
+    assert_int_equal(crc_bit_by_bit(golden, 12), 0x5D12AC3F);
     assert_int_equal(spd_log_read_preamble(golden, &major, &minor), SPD_ERR_OK);
-    assert_true(major == 1 && minor == 0);
+    assert_true(major == 1 && minor == 1);
 }
 
 static void a_chunk_head_is_golden(void **state)
@@ -182,7 +182,7 @@ static void the_header_chunk_is_golden(void **state)
         "\0\x03tsc" /* clock source */
         "\0\x08"
         "balanced" /* power scheme */
-        "\0\x6E"   /* flow 0: octets */
+        "\0\x72"   /* flow 0: octets */
         "\0\x02"
         "EF"                     /* name */
         "\x2E\0"                 /* DSCP, one-way */
@@ -195,7 +195,8 @@ static void the_header_chunk_is_golden(void **state)
         "\x04\xC3\x50\0\0\0\0\xC0\0\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0"       /* source */
         "\x04\x03\x5E\0\0\0\0\xC0\0\x02\x01\0\0\0\0\0\0\0\0\0\0\0\0"       /* target */
         "\0\x0Erate 24 kbit/s"                                             /* schedule */
-        "\0\x60"                                                           /* flow 1 */
+        "\0\0\0\xC8"                                                       /* calibration */
+        "\0\x64"                                                           /* flow 1 */
         "\0\x02"
         "BE"
         "\0\0"
@@ -207,7 +208,8 @@ static void the_header_chunk_is_golden(void **state)
         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
         "\x04\xC3\x51\0\0\0\0\xC0\0\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0"
         "\x04\x03\x5E\0\0\0\0\xC0\0\x02\x01\0\0\0\0\0\0\0\0\0\0\0\0"
-        "\0\0";
+        "\0\0"
+        "\0\0\0\0";
     uint8_t bytes[SPD_LOG_HEADER_MAX_BYTES];
     struct spd_log_header header, back;
 
@@ -374,6 +376,29 @@ static void bodies_cut_short_are_refused(void **state)
     }
 }
 
+/* As format 1.0 wrote it: the last flow ends with its schedule. */
+static void a_flow_without_a_calibration_has_none(void **state)
+{
+    uint8_t bytes[SPD_LOG_HEADER_MAX_BYTES];
+    struct spd_log_header header, back;
+
+    (void)state;
+    log_kit_header(&header, SPD_LOG_TWO_WAY);
+    header.flows[1].n_calibration = 77;
+    size_t n = spd_log_write_header(bytes, &header);
+    assert_int_equal(spd_log_read_header(bytes, n, &back), SPD_ERR_OK);
+    assert_int_equal(back.flows[0].n_calibration, 200);
+    assert_int_equal(back.flows[1].n_calibration, 77);
+    bytes[n - 102 + 1] -= 4; /* the length of the flow */
+    assert_int_equal(spd_log_read_header(bytes, n - 4, &back), SPD_ERR_OK);
+    assert_int_equal(back.flows[0].n_calibration, 200);
+    assert_int_equal(back.flows[1].n_calibration, 0);
+    for (uint8_t i = 1; i < 4; i++) { /* no version has a part of it */
+        bytes[n - 102 + 1] = 96 + i;
+        assert_int_equal(spd_log_read_header(bytes, n - 4 + i, &back), SPD_ERR_FORMAT);
+    }
+}
+
 static const struct {
     const char *name;
     const char *bytes;
@@ -426,12 +451,12 @@ static void texts_cannot_reach_the_terminal(void **state)
          * other's place. */
         header.n_flows = 1;
         size_t n = spd_log_write_header(bytes, &header), n_text = strlen(texts[i].bytes);
-        uint8_t *name = bytes + n - (2 + 110) + 2;
+        uint8_t *name = bytes + n - (2 + 114) + 2;
         uint8_t moved[SPD_LOG_HEADER_MAX_BYTES];
         size_t n_front = (size_t)(name - bytes), n_tail = n - n_front - 4;
         memcpy(moved, bytes, n_front);
-        moved[n_front - 2] = (uint8_t)((110 - 2 + n_text) >> 8);
-        moved[n_front - 1] = (uint8_t)(110 - 2 + n_text);
+        moved[n_front - 2] = (uint8_t)((114 - 2 + n_text) >> 8);
+        moved[n_front - 1] = (uint8_t)(114 - 2 + n_text);
         moved[n_front] = 0;
         moved[n_front + 1] = (uint8_t)n_text;
         memcpy(moved + n_front + 2, texts[i].bytes, n_text);
@@ -498,6 +523,7 @@ int main(void)
         cmocka_unit_test(the_environment_chunk_is_golden),
         cmocka_unit_test(the_longest_texts_fit),
         cmocka_unit_test(bodies_cut_short_are_refused),
+        cmocka_unit_test(a_flow_without_a_calibration_has_none),
         cmocka_unit_test(texts_cannot_reach_the_terminal),
         cmocka_unit_test(strange_values_are_refused_or_unknown),
         cmocka_unit_test(kinds_and_endings_have_texts),
