@@ -73,14 +73,20 @@ static enum spd_err finish_log(struct stream *s, struct spd_diag *diag)
                                  s->record ? &end : NULL, diag);
 }
 
-static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec, struct spd_diag *diag)
+static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec,
+                        const struct spd_log_header *header, struct spd_diag *diag)
 {
     struct spd_controller_events events = { s, on_progress, on_finished, on_post };
-    struct spd_test_flows test = { spec, s->log ? spd_record_log_ring(s->log) : NULL };
+    struct spd_test_flows test = { spec, NULL };
     enum spd_err err = spd_controller_create(&events, &s->controller, diag);
 
+    /* Before any thread is started: they inherit what it does to signals. */
     if (!err)
         err = spd_console_watch(spd_controller_port(s->controller), KEY_CONSOLE, diag);
+    if (!err)
+        err = start_log(s, header, diag);
+    if (!err && s->log)
+        test.records = spd_record_log_ring(s->log);
     if (!err)
         err = spd_controller_start(s->controller, &spd_test_kind_flows, &test, &s->test, diag);
     if (err)
@@ -143,12 +149,8 @@ int spd_command_stream(const struct spd_settings *settings)
         spd_flow_outputs_open(settings, &outputs, &diag))
         return spd_complain(&diag);
     spd_flow_log_header(&spec, settings->host, SPD_LOG_TWO_WAY, &header);
-    if (start_log(&s, &header, &diag)) {
-        spd_flow_outputs_drop(&outputs);
-        return spd_complain(&diag);
-    }
     spd_progress_init(&s.progress, !settings->quiet);
-    if (run(&s, &spec, &diag))
+    if (run(&s, &spec, &header, &diag))
         code = spd_complain(&diag);
     if (finish_log(&s, &log_diag))
         code = spd_complain(&log_diag);
