@@ -11,12 +11,15 @@
 #include "service/commands.h"
 #include "service/qos_outcome.h"
 
+#define CALIBRATION_MAX 1000000 /* as stampede qos takes */
+
 /* One side: a log, and the flow in it that was chosen. */
 struct side {
     char path[1024];
     const char *flow; /* NULL: the only one */
     struct spd_log log;
     struct spd_flow_result *result;
+    uint32_t n_calibration;
     char name[300];
 };
 
@@ -55,7 +58,37 @@ static enum spd_err must_choose(const struct side *side, struct spd_diag *diag)
                         names, side->path, side->log.header.flows[0].info.name);
 }
 
-static enum spd_err load(const char *text, struct side *out, struct spd_diag *diag)
+/* As the log says, unless it was typed. What follows it is compared. */
+static enum spd_err find_calibration(const char *typed, struct side *side, struct spd_diag *diag)
+{
+    const struct spd_flow_view *view = &side->result->flows[0];
+    size_t n_most = 0;
+    char *end;
+
+    side->n_calibration = side->log.header.flows[view->index].n_calibration;
+    if (typed) {
+        unsigned long n = strtoul(typed, &end, 10);
+
+        if (*typed < '0' || *typed > '9' || *end || n > CALIBRATION_MAX)
+            return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                                "--calibration %s: not a number of packets; give 0 to %d", typed,
+                                CALIBRATION_MAX);
+        side->n_calibration = (uint32_t)n;
+    }
+    for (int d = 0; d < 2; d++)
+        if (view->ways[d].known && view->ways[d].n_points > n_most)
+            n_most = view->ways[d].n_points;
+    if (n_most > side->n_calibration || n_most == 0)
+        return SPD_ERR_OK;
+    return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                        "%.200s: nothing is left to be compared: all of its %zu packets are of the "
+                        "calibration, which %s the first %u of each flow",
+                        side->path, n_most, typed ? "--calibration says are" : "by the log are",
+                        (unsigned)side->n_calibration);
+}
+
+static enum spd_err load(const struct spd_settings *settings, const char *text, struct side *out,
+                         struct spd_diag *diag)
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
                                       .keep_points = true,
@@ -83,7 +116,7 @@ static enum spd_err load(const char *text, struct side *out, struct spd_diag *di
                             "%.200s: a sender's log alone knows nothing of arrivals; give the "
                             "receiver's, or join the two (stampede analyze)",
                             out->path);
-    return SPD_ERR_OK;
+    return find_calibration(settings->calibration, out, diag);
 }
 
 static void unload(struct side *side)
@@ -164,8 +197,7 @@ static enum spd_err write_all(const struct spd_settings *settings, struct side s
 static enum spd_err compare(const struct spd_settings *settings, struct side sides[2], FILE *plot,
                             struct spd_diag *diag)
 {
-    struct spd_qos_options options = { .n_calibration = (uint32_t)settings->n_calibration,
-                                       .seed = 1 };
+    struct spd_qos_options options = { .seed = 1 };
     struct spd_qos_side compared[2];
     struct spd_qos_result *result = calloc(1, sizeof(*result));
     enum spd_err err = SPD_ERR_OK;
@@ -173,7 +205,7 @@ static enum spd_err compare(const struct spd_settings *settings, struct side sid
     if (!result)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the result");
     for (int i = 0; i < 2 && !err; i++)
-        err = load(settings->operands.text[i], &sides[i], diag);
+        err = load(settings, settings->operands.text[i], &sides[i], diag);
     if (!err) {
         warn_of_conditions(sides, settings->quiet);
         name_sides(sides);
@@ -181,7 +213,8 @@ static enum spd_err compare(const struct spd_settings *settings, struct side sid
         for (int i = 0; i < 2; i++)
             compared[i] = (struct spd_qos_side){ .name = sides[i].name,
                                                  .dscp = info_of(&sides[i])->dscp,
-                                                 .view = &sides[i].result->flows[0] };
+                                                 .view = &sides[i].result->flows[0],
+                                                 .n_calibration = sides[i].n_calibration };
         err = spd_qos_result_make(compared, 2, &options, result, diag);
     }
     if (!err)

@@ -71,6 +71,7 @@ static void make_header(struct qos *q)
         char *text = q->header.flows[i].schedule;
         size_t n = strlen(text);
 
+        q->header.flows[i].n_calibration = q->spec.n_calibration;
         snprintf(text + n, sizeof(q->header.flows[i].schedule) - n, "; the first %u without noise",
                  (unsigned)q->spec.n_calibration);
     }

@@ -96,6 +96,7 @@ struct spd_settings {
     const char *noise;
     const char *noise_host;
     uint64_t n_calibration;
+    const char *calibration; /* of compare; NULL: as the logs say */
 };
 
 struct spd_option {

@@ -25,9 +25,7 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
                                       .keep_points = true,
                                       .keep_skew = true, /* qos_result takes it out */
                                       .memory_bytes = spd_pagemem_available_bytes() };
-    struct spd_qos_options options = { .n_calibration = spec->n_calibration,
-                                       .together = true,
-                                       .seed = record->seed };
+    struct spd_qos_options options = { .together = true, .seed = record->seed };
     struct spd_qos_side sides[SPD_QOS_CLASSES_MAX];
     struct spd_flow_input input = { .header = header, .facts = &o->facts, .log_name = "" };
     enum spd_err err;
@@ -44,7 +42,8 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
     for (size_t i = 0; i < spec->n_classes; i++)
         sides[i] = (struct spd_qos_side){ .name = header->flows[i].info.name,
                                           .dscp = header->flows[i].info.dscp,
-                                          .view = &o->flows.flows[i] };
+                                          .view = &o->flows.flows[i],
+                                          .n_calibration = spec->n_calibration };
     return spd_qos_result_make(sides, spec->n_classes, &options, &o->result, diag);
 }
 

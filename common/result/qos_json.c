@@ -62,11 +62,12 @@ static json_t *make_class(const struct spd_qos_class *c, const struct spd_qos_sk
     char text[SPD_QOS_TEXT_BYTES];
 
     return json_pack(
-        "{s:o,s:i,s:o,s:o,s:o,s:b,s:{s:I,s:I,s:o,s:I,s:I,s:s}}", "name", make_text(c->name), "dscp",
-        (int)c->dscp, way_names[0], make_way(&c->ways[0]), way_names[1], make_way(&c->ways[1]),
-        "skew", make_skew(skew), "loss_directions_known", (int)c->loss_directions_known, "marks",
-        "n_replies_known", (json_int_t)m->n_known, "n_replies_kept", (json_int_t)m->n_kept,
-        "other_dscp", m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
+        "{s:o,s:i,s:I,s:o,s:o,s:o,s:b,s:{s:I,s:I,s:o,s:I,s:I,s:s}}", "name", make_text(c->name),
+        "dscp", (int)c->dscp, "n_calibration", (json_int_t)c->n_calibration, way_names[0],
+        make_way(&c->ways[0]), way_names[1], make_way(&c->ways[1]), "skew", make_skew(skew),
+        "loss_directions_known", (int)c->loss_directions_known, "marks", "n_replies_known",
+        (json_int_t)m->n_known, "n_replies_kept", (json_int_t)m->n_kept, "other_dscp",
+        m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
         (json_int_t)m->n_forward, "n_forward_kept", (json_int_t)m->n_forward_kept, "text",
         spd_qos_marks_text(c, text));
 }
@@ -118,12 +119,12 @@ static json_t *make_root(const struct spd_qos_result *r, const struct spd_qos_fr
         json_array_append_new(pairs, make_pair(r, &r->pairs[i]));
     spd_qos_verdict_text(r, text);
     return json_pack(
-        "{s:s,s:o,s:o,s:o,s:I,s:b,s:I,s:I,s:I,s:b,s:o,s:o,s:o,s:s,s:s,s:s,s:s,s:s,s:o}", "schema",
+        "{s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:b,s:o,s:o,s:o,s:s,s:s,s:s,s:s,s:s,s:o}", "schema",
         f->schema, "title", make_text(f->title), "pace", make_text(f->pace), "noise", make_noise(f),
-        "n_calibration", (json_int_t)r->options.n_calibration, "together", (int)r->options.together,
-        "n_late", (json_int_t)f->n_late, "lateness_max_ns", (json_int_t)f->lateness_max_ns,
-        "clock_step_ns", (json_int_t)f->clock_step_ns, "interrupted", (int)f->interrupted, "log",
-        make_text(f->log), "classes", classes, "pairs", pairs, "method",
+        "together", (int)r->options.together, "n_late", (json_int_t)f->n_late, "lateness_max_ns",
+        (json_int_t)f->lateness_max_ns, "clock_step_ns", (json_int_t)f->clock_step_ns,
+        "interrupted", (int)f->interrupted, "log", make_text(f->log), "classes", classes, "pairs",
+        pairs, "method",
         "stationary bootstrap (Politis and Romano 1994), 95 % intervals of other less favoured",
         "codec", r->codec->name, "verdict_forward", verdict_names[r->ways[SPD_FLOW_FORWARD]],
         "verdict_reverse", verdict_names[r->ways[SPD_FLOW_REVERSE]], "verdict",

@@ -114,15 +114,27 @@ static void put_method(struct spd_stream *s, const struct spd_qos_result *r)
         }
 }
 
+static void put_calibration(struct spd_stream *s, const struct spd_qos_result *r)
+{
+    uint32_t n = r->classes[0].n_calibration;
+    bool alike = true;
+
+    for (size_t i = 1; i < r->n_classes; i++)
+        alike = alike && r->classes[i].n_calibration == n;
+    if (alike && n > 0)
+        put(s, "         the first %" PRIu32 " of each without noise, for calibration\n", n);
+    for (size_t i = 0; i < r->n_classes && !alike; i++)
+        put(s, "         the first %" PRIu32 " of %.30s without noise, for calibration\n",
+            r->classes[i].n_calibration, r->classes[i].name);
+}
+
 static void put_frame(struct spd_stream *s, const struct spd_qos_result *r,
                       const struct spd_qos_frame *f)
 {
     put_wrapped(s, "", f->title);
     if (f->pace)
         put_wrapped(s, "pace     ", f->pace);
-    if (r->options.n_calibration > 0)
-        put(s, "         the first %" PRIu32 " of each without noise, for calibration\n",
-            r->options.n_calibration);
+    put_calibration(s, r);
     if (f->noise_target)
         put(s, "noise    %.0f bit/s to %s, asked for %" PRIu64 "\n", f->noise_bps, f->noise_target,
             f->noise_asked_bps);

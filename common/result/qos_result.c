@@ -153,12 +153,13 @@ static void rate_voice(const struct spd_flow_way *way, const struct spd_codec *c
                     spd_mos_burst_ratio(out->n_sent, out->n_lost, n_runs), &out->mos);
 }
 
-static enum spd_err make_way(const struct spd_flow_view *view, enum spd_flow_direction direction,
-                             const struct spd_qos_result *result, const struct spd_qos_skew *skew,
+static enum spd_err make_way(const struct spd_qos_side *side, enum spd_flow_direction direction,
+                             const struct spd_codec *codec, const struct spd_qos_skew *skew,
                              struct spd_qos_way *out)
 {
+    const struct spd_flow_view *view = side->view;
     const struct spd_flow_way *way = &view->ways[direction];
-    uint32_t n_calibration = result->options.n_calibration;
+    uint32_t n_calibration = side->n_calibration;
     double skew_ppb = !skew->removed                  ? 0
                       : direction == SPD_FLOW_FORWARD ? skew->skew_ppb
                                                       : -skew->skew_ppb;
@@ -187,7 +188,7 @@ static enum spd_err make_way(const struct spd_flow_view *view, enum spd_flow_dir
     take_points(view, direction, n_calibration, points, way->n_points, out);
     spd_quantile_stats(values, known_latencies(points, out->compared.n, values), &out->pdv);
     free(values);
-    rate_voice(way, result->codec, out);
+    rate_voice(way, codec, out);
     return SPD_ERR_OK;
 }
 
@@ -353,10 +354,11 @@ enum spd_err spd_qos_result_make(const struct spd_qos_side *sides, size_t n_side
 
         c->name = sides[i].name;
         c->dscp = sides[i].dscp;
+        c->n_calibration = sides[i].n_calibration;
         c->loss_directions_known = losses_are_placed(sides[i].view);
         count_marks(sides[i].view, c->dscp, &c->marks);
         for (int d = 0; d < 2 && !err; d++)
-            err = make_way(sides[i].view, (enum spd_flow_direction)d, out, &out->skew[i],
+            err = make_way(&sides[i], (enum spd_flow_direction)d, out->codec, &out->skew[i],
                            &c->ways[d]);
     }
     for (size_t i = 1; i < n_sides && !err; i++) {

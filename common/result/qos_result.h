@@ -16,11 +16,11 @@ struct spd_qos_side {
     const char *name;
     uint8_t dscp;
     const struct spd_flow_view *view;
+    uint32_t n_calibration; /* its first packets met no noise */
 };
 
 struct spd_qos_options {
-    uint32_t n_calibration; /* the first packets of each class met no noise */
-    bool together;          /* measured in one run, interleaved */
+    bool together; /* measured in one run, interleaved */
     uint64_t seed;
 };
 
@@ -49,6 +49,7 @@ struct spd_qos_marks {
 struct spd_qos_class {
     const char *name;
     uint8_t dscp;
+    uint32_t n_calibration;
     struct spd_qos_way ways[2]; /* enum spd_flow_direction */
     struct spd_qos_marks marks;
     bool loss_directions_known;

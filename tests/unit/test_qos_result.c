@@ -38,6 +38,7 @@ struct fate {
     uint8_t dscp, came_back_as;
     bool never_empty; /* behind the calibration the wire is never free on the way there */
     double skew_ppm;
+    bool no_calibration;
 };
 
 struct side {
@@ -112,13 +113,14 @@ static struct side sides[3];
 static void compare(const struct fate *fates, size_t n, bool stateful, struct spd_qos_result *out)
 {
     static const char *const names[] = { "A", "B", "C" };
-    struct spd_qos_options options = { N_CALIBRATION, true, 1 };
+    struct spd_qos_options options = { .together = true, .seed = 1 };
     struct spd_qos_side compared[3];
     struct spd_diag diag = { 0 };
 
     for (size_t i = 0; i < n; i++) {
         make(&sides[i], &fates[i], stateful);
-        compared[i] = (struct spd_qos_side){ names[i], fates[i].dscp, &sides[i].result.flows[0] };
+        compared[i] = (struct spd_qos_side){ names[i], fates[i].dscp, &sides[i].result.flows[0],
+                                             fates[i].no_calibration ? 0 : N_CALIBRATION };
     }
     if (spd_qos_result_make(compared, n, &options, out, &diag))
         fail_msg("%s", diag.text);
@@ -279,6 +281,25 @@ static void figures_leave_the_calibration_out(void **state)
     release(&r, 2);
 }
 
+/* Logs of different runs may each have their own, or none. */
+static void each_class_has_its_own_calibration(void **state)
+{
+    struct fate fates[] = { WAITS(LOW, NONE), WAITS(HIGH, NONE) };
+    struct spd_qos_result r;
+
+    (void)state;
+    fates[1].no_calibration = true;
+    compare(fates, 2, true, &r);
+    assert_int_equal(r.classes[0].n_calibration, N_CALIBRATION);
+    assert_int_equal(r.classes[0].ways[SPD_FLOW_FORWARD].n_sent, N - N_CALIBRATION);
+    assert_true(r.classes[0].ways[SPD_FLOW_FORWARD].idle_p95_ns <= 20 * US);
+    assert_int_equal(r.classes[1].n_calibration, 0);
+    assert_int_equal(r.classes[1].ways[SPD_FLOW_FORWARD].n_sent, N);
+    assert_int_equal(r.classes[1].ways[SPD_FLOW_FORWARD].idle_p95_ns, SPD_NS_UNKNOWN);
+    assert_int_equal(r.verdict, SPD_VERDICT_PROTECTS);
+    release(&r, 2);
+}
+
 /* What rises in one direction alone is no skew, and what is one is taken out of
  * every class and direction, also where congestion hides it. */
 static void skew_is_what_all_ways_know(void **state)
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(verdicts_follow_each_way_and_harm_comes_first),
         cmocka_unit_test(each_class_is_compared_with_the_first),
         cmocka_unit_test(figures_leave_the_calibration_out),
+        cmocka_unit_test(each_class_has_its_own_calibration),
         cmocka_unit_test(skew_is_what_all_ways_know),
         cmocka_unit_test(marks_say_what_is_known_and_no_more),
     };
