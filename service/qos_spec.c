@@ -20,6 +20,18 @@ static uint16_t size_most(const struct spd_flow_path *path)
     return path->mtu_bytes && path->mtu_bytes < 65535 ? (uint16_t)path->mtu_bytes : 65535;
 }
 
+/* Whose sizes they are: several options take some. */
+static enum spd_err complain_of(const char *option, const char *text, enum spd_err err,
+                                struct spd_diag *diag)
+{
+    struct spd_diag why;
+
+    if (!err || !diag)
+        return err;
+    why = *diag;
+    return spd_diag_set(diag, err, why.os_code, "--%s %.100s: %s", option, text, why.text);
+}
+
 /* Sizes as typed, or the usual one. */
 static enum spd_err parse_sizes(const char *text, const struct spd_flow_path *path,
                                 struct spd_size_mix *out, struct spd_diag *diag)
@@ -44,23 +56,25 @@ static enum spd_err parse_class(const char *text, const struct spd_settings *set
     unsigned long value = path->target.port;
 
     out->info.target = path->target;
-    if (n_name >= sizeof(name) || n_port >= sizeof(number))
-        return spd_diag_set(diag, SPD_ERR_INVALID, 0, "--class %s: too long", text);
-    snprintf(name, sizeof(name), "%.*s", (int)n_name, text);
+    snprintf(name, sizeof(name), "%.*s", (int)(n_name < sizeof(name) ? n_name : 0), text);
     if (!spd_dscp_parse(name, &out->info.dscp))
         return spd_diag_set(diag, SPD_ERR_INVALID, 0,
                             "--class %s: no such class; give a DSCP (EF, AF41, BE, 0..63), with a "
                             "port and sizes if wanted, as in EF:8620:200",
                             text);
-    snprintf(number, sizeof(number), "%.*s", (int)n_port, port);
+    snprintf(number, sizeof(number), "%.*s", (int)(n_port < sizeof(number) ? n_port : 0), port);
     if (n_port > 0)
-        value = strtoul(number, &end, 10);
-    if (n_port > 0 && (*end || value < 1 || value > 65535))
+        value = number[0] >= '0' && number[0] <= '9' ? strtoul(number, &end, 10) : 0;
+    if (n_port > 0 && (value < 1 || value > 65535 || *end))
         return spd_diag_set(diag, SPD_ERR_INVALID, 0,
-                            "--class %s: %s is no port; give one from 1 to 65535", text, number);
+                            "--class %s: %.*s is no port; give one from 1 to 65535", text,
+                            (int)n_port, port);
     out->info.target.port = (uint16_t)value;
     snprintf(out->info.name, sizeof(out->info.name), n_port ? "%s:%s" : "%s", name, number);
-    return parse_sizes(sizes && *sizes ? sizes : settings->sizes, path, &out->schedule.sizes, diag);
+    if (sizes && *sizes)
+        return complain_of("class", text, parse_sizes(sizes, path, &out->schedule.sizes, diag),
+                           diag);
+    return parse_sizes(settings->sizes, path, &out->schedule.sizes, diag);
 }
 
 /* Packets of one size at a rate come in equal intervals, in which classes can
@@ -97,10 +111,15 @@ static enum spd_err add_class(const struct spd_settings *settings, const char *t
     err = parse_class(text, settings, path, flow, diag);
     if (err)
         return err;
-    for (size_t k = 0; k < i; k++)
-        if (strcmp(out->flows.flows[k].info.name, flow->info.name) == 0)
+    for (size_t k = 0; k < i; k++) {
+        const struct spd_flow_info *other = &out->flows.flows[k].info;
+
+        if (other->dscp == flow->info.dscp && other->target.port == flow->info.target.port)
             return spd_diag_set(diag, SPD_ERR_INVALID, 0,
-                                "--class %s: given twice; give the two different ports", text);
+                                "--class %s: is the same as --class %s (DSCP %u, port %u): no "
+                                "network can tell the two apart; give them different ports",
+                                text, other->name, other->dscp, other->target.port);
+    }
     flow->info.n_packets = (uint32_t)settings->n_packets + out->n_calibration;
     choose_pacing(settings, &flow->schedule);
     flow->schedule.seed = out->flows.seed + i;
@@ -197,9 +216,11 @@ static enum spd_err add_noise(const struct spd_settings *settings,
                             text);
     err = find_sink(settings, classes, &path, diag);
     if (!err)
-        err = spd_size_mix_parse(colon ? colon + 1 : "imix",
-                                 (uint16_t)spd_addr_header_bytes(&path.target), size_most(&path),
-                                 &flow->schedule.sizes, diag);
+        err = complain_of("noise", text,
+                          spd_size_mix_parse(colon ? colon + 1 : "imix",
+                                             (uint16_t)spd_addr_header_bytes(&path.target),
+                                             size_most(&path), &flow->schedule.sizes, diag),
+                          diag);
     if (err)
         return err;
     flow->kind = SPD_FLOW_NOISE;
@@ -220,29 +241,54 @@ static enum spd_err add_noise(const struct spd_settings *settings,
 
 /* ------------------------------------------------------------------- people */
 
+static bool paced_alike(const struct spd_schedule_spec *a, const struct spd_schedule_spec *b)
+{
+    return a->pacing == b->pacing && a->interval_ns == b->interval_ns &&
+           spd_size_mix_min(&a->sizes) == spd_size_mix_min(&b->sizes) &&
+           spd_size_mix_max(&a->sizes) == spd_size_mix_max(&b->sizes);
+}
+
+/* Appends what one class sends, or each of them; returns the new length. */
+static size_t add_pace(const struct spd_schedule_spec *s, const char *of_each, char *text,
+                       size_t capacity, size_t n)
+{
+    uint16_t least = spd_size_mix_min(&s->sizes), most = spd_size_mix_max(&s->sizes);
+
+    if (s->rate_bps && n < capacity)
+        n += (size_t)snprintf(text + n, capacity - n, "%.0f bit/s%s, ", (double)s->rate_bps,
+                              *of_each ? " of each class" : "");
+    if (s->pacing == SPD_PACING_INTERVAL && n < capacity)
+        n += (size_t)snprintf(text + n, capacity - n, "a packet%s every %.3f ms, ", of_each,
+                              (double)s->interval_ns / 1e6);
+    if (n >= capacity)
+        return n;
+    if (least == most)
+        return n + (size_t)snprintf(text + n, capacity - n, "IP packets of %u bytes", most);
+    return n +
+           (size_t)snprintf(text + n, capacity - n, "IP packets of %u to %u bytes", least, most);
+}
+
 static void describe(const struct spd_settings *settings, struct spd_qos_spec *out)
 {
-    const struct spd_schedule_spec *s = &out->flows.flows[0].schedule;
+    const struct spd_flow_spec *flows = out->flows.flows;
+    bool alike = true;
     size_t n = 0;
 
     for (size_t i = 0; i < out->n_classes && n < sizeof(out->title); i++)
         n += (size_t)snprintf(out->title + n, sizeof(out->title) - n, "%s%s",
-                              i > 0 ? " against " : "", out->flows.flows[i].info.name);
+                              i > 0 ? " against " : "", flows[i].info.name);
     if (n < sizeof(out->title))
         snprintf(out->title + n, sizeof(out->title) - n, " to %s", settings->host);
+    for (size_t i = 1; i < out->n_classes; i++)
+        alike = alike && paced_alike(&flows[0].schedule, &flows[i].schedule);
     n = 0;
-    if (s->rate_bps)
-        n = (size_t)snprintf(out->pace, sizeof(out->pace), "%.0f bit/s of each class, ",
-                             (double)s->rate_bps);
-    if (s->pacing == SPD_PACING_INTERVAL)
-        n += (size_t)snprintf(out->pace + n, sizeof(out->pace) - n,
-                              "a packet of each every %.3f ms, ", (double)s->interval_ns / 1e6);
-    if (spd_size_mix_min(&s->sizes) == spd_size_mix_max(&s->sizes))
-        snprintf(out->pace + n, sizeof(out->pace) - n, "IP packets of %u bytes",
-                 spd_size_mix_max(&s->sizes));
-    else
-        snprintf(out->pace + n, sizeof(out->pace) - n, "IP packets of %u to %u bytes",
-                 spd_size_mix_min(&s->sizes), spd_size_mix_max(&s->sizes));
+    if (alike)
+        add_pace(&flows[0].schedule, " of each", out->pace, sizeof(out->pace), n);
+    for (size_t i = 0; i < out->n_classes && !alike && n < sizeof(out->pace); i++) {
+        n += (size_t)snprintf(out->pace + n, sizeof(out->pace) - n, "%s%s: ", i > 0 ? "; " : "",
+                              flows[i].info.name);
+        n = add_pace(&flows[i].schedule, "", out->pace, sizeof(out->pace), n);
+    }
 }
 
 enum spd_err spd_qos_spec_make(const struct spd_settings *settings, struct spd_qos_spec *out,

@@ -13,7 +13,7 @@ struct spd_qos_spec {
     size_t n_classes;
     bool has_noise;
     uint32_t n_calibration; /* packets of each class that meet no noise */
-    char pace[160];         /* for people */
+    char pace[400];         /* for people */
     char title[200];
 };
 
