@@ -5,7 +5,7 @@
  *
  * usage: test_net_oneway_systems NATIVE -- COMMAND... (what runs the Windows program)
  */
-#include "tests/net/net.h"
+#include "tests/net/systems.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -13,46 +13,19 @@
 
 enum { N = 100, PATIENCE_S = 90 };
 
-enum side { NATIVE, WINDOWS, N_SIDES };
-
-static const struct net_how here = { .host = NET_HERE };
-static const char *const names[] = { "native", "Windows" };
-static char *words[N_SIDES][4];
-static size_t n_words[N_SIDES];
 static char folder[64];
-
-static struct net_program *start(enum side side, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static struct net_program *start(enum side side, const char *format, ...)
-{
-    char arguments[700];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(arguments, sizeof(arguments), format, list);
-    va_end(list);
-    return net_start_command(&here, words[side], n_words[side], arguments);
-}
 
 /* What both programs must find in the same logs. */
 static void check_same_numbers(const char *logs, json_t *results[N_SIDES])
 {
-    char *texts[N_SIDES];
+    const json_t *flows[N_SIDES];
 
     for (int side = 0; side < N_SIDES; side++) {
-        json_t *flow = json_array_get(json_object_get(results[side], "flows"), 0);
-
-        assert_int_equal(net_int(flow, "loss.n_lost"), 0);
-        assert_int_equal(net_int(flow, "sending.n_sent"), N);
-        texts[side] = json_dumps(flow, JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
-        assert_non_null(texts[side]);
+        flows[side] = json_array_get(json_object_get(results[side], "flows"), 0);
+        assert_int_equal(net_int(flows[side], "loss.n_lost"), 0);
+        assert_int_equal(net_int(flows[side], "sending.n_sent"), N);
     }
-    if (strcmp(texts[NATIVE], texts[WINDOWS]) != 0)
-        fail_msg("%s: the native program says %s, the Windows one %s", logs, texts[NATIVE],
-                 texts[WINDOWS]);
-    free(texts[NATIVE]);
-    free(texts[WINDOWS]);
+    systems_check_same(logs, flows[NATIVE], flows[WINDOWS]);
 }
 
 static void session(enum side sender, enum side receiver, bool control)
@@ -66,13 +39,14 @@ static void session(enum side sender, enum side receiver, bool control)
     snprintf(far, sizeof(far), "%s/far.log", folder);
     remove(near);
     remove(far);
-    p = start(receiver, "receive --listen 127.0.0.1:%u --json --log %s %s", port, far,
-              control ? "" : "--no-control");
+    p = side_start(receiver, "receive --listen 127.0.0.1:%u --json --log %s %s", port, far,
+                   control ? "" : "--no-control");
     net_await(p, "receiving on ");
-    q = start(sender,
-              "stream --one-way 127.0.0.1:%u --packets %d --interval 10ms --json --quiet --log %s "
-              "%s",
-              port, N, near, control ? "" : "--no-control");
+    q = side_start(
+        sender,
+        "stream --one-way 127.0.0.1:%u --packets %d --interval 10ms --json --quiet --log %s "
+        "%s",
+        port, N, near, control ? "" : "--no-control");
     r = net_result(q, PATIENCE_S);
     assert_int_equal(net_int(r, "n_sent"), N);
     if (control)
@@ -82,9 +56,10 @@ static void session(enum side sender, enum side receiver, bool control)
     assert_string_equal(net_text(r, "ending"), "count");
     snprintf(logs, sizeof(logs), control ? "%s" : "%s %s", near, far);
     for (int side = 0; side < N_SIDES; side++)
-        results[side] = net_result(start((enum side)side, "analyze %s --json", logs), PATIENCE_S);
+        results[side] =
+            net_result(side_start((enum side)side, "analyze %s --json", logs), PATIENCE_S);
     check_same_numbers(logs, results);
-    print_message("  %s to %s, %s control\n", names[sender], names[receiver],
+    print_message("  %s to %s, %s control\n", side_names[sender], side_names[receiver],
                   control ? "with" : "without");
     net_end(NULL);
 }
@@ -115,10 +90,10 @@ static void the_windows_receiver_ends_by_hand(void **state)
 
     (void)state;
     snprintf(far, sizeof(far), "%s/hand.log", folder);
-    p = start(WINDOWS, "receive --listen 127.0.0.1:%u --json --log %s", port, far);
+    p = side_start(WINDOWS, "receive --listen 127.0.0.1:%u --json --log %s", port, far);
     net_await(p, "receiving on ");
-    q = start(NATIVE, "stream --one-way 127.0.0.1:%u --packets 500 --interval 10ms --json --quiet",
-              port);
+    q = side_start(
+        NATIVE, "stream --one-way 127.0.0.1:%u --packets 500 --interval 10ms --json --quiet", port);
     sleep(2);
     net_signal(p, SIGINT);
     r = net_result(p, PATIENCE_S);
@@ -128,7 +103,7 @@ static void the_windows_receiver_ends_by_hand(void **state)
     r = net_result(q, PATIENCE_S);
     assert_true(net_bool(r, "interrupted"));
     assert_int_equal(net_int(r, "receiver.n_arrived"), n_arrived);
-    r = net_result(start(NATIVE, "analyze %s --json", far), PATIENCE_S);
+    r = net_result(side_start(NATIVE, "analyze %s --json", far), PATIENCE_S);
     assert_int_equal(net_int(r, "log.n_records"), n_arrived);
     assert_string_equal(net_text(r, "log.state"), "whole");
 }
@@ -155,13 +130,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(the_windows_receiver_ends_by_hand, net_end),
     };
 
-    if (argc < 4 || argc > 3 + 4 || strcmp(argv[2], "--") != 0) {
-        fprintf(stderr, "usage: test_net_oneway_systems NATIVE -- COMMAND...\n");
-        return 2;
-    }
-    words[NATIVE][0] = argv[1];
-    n_words[NATIVE] = 1;
-    n_words[WINDOWS] = (size_t)argc - 3;
-    memcpy(words[WINDOWS], argv + 3, n_words[WINDOWS] * sizeof(argv[0]));
+    systems_use(argc, argv);
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
