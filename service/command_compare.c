@@ -132,6 +132,13 @@ static const struct spd_flow_info *info_of(const struct side *side)
     return &side->log.header.flows[side->result->flows[0].index].info;
 }
 
+static const struct spd_environment *environment_of(const struct side *side)
+{
+    const struct spd_log_facts *facts = &side->log.facts;
+
+    return facts->has_environment ? &facts->environment : NULL;
+}
+
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/'), *back = strrchr(path, '\\');
@@ -214,7 +221,8 @@ static enum spd_err compare(const struct spd_settings *settings, struct side sid
             compared[i] = (struct spd_qos_side){ .name = sides[i].name,
                                                  .dscp = info_of(&sides[i])->dscp,
                                                  .view = &sides[i].result->flows[0],
-                                                 .n_calibration = sides[i].n_calibration };
+                                                 .n_calibration = sides[i].n_calibration,
+                                                 .environment = environment_of(&sides[i]) };
         err = spd_qos_result_make(compared, 2, &options, result, diag);
     }
     if (!err)

@@ -43,7 +43,8 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
         sides[i] = (struct spd_qos_side){ .name = header->flows[i].info.name,
                                           .dscp = header->flows[i].info.dscp,
                                           .view = &o->flows.flows[i],
-                                          .n_calibration = spec->n_calibration };
+                                          .n_calibration = spec->n_calibration,
+                                          .environment = &record->environment };
     return spd_qos_result_make(sides, spec->n_classes, &options, &o->result, diag);
 }
 

@@ -56,20 +56,27 @@ static json_t *make_skew(const struct spd_qos_skew *s)
                      "high_ppb", s->high_ppb, "removed", (int)s->removed);
 }
 
-static json_t *make_class(const struct spd_qos_class *c, const struct spd_qos_skew *skew)
+static json_t *make_marks(const struct spd_qos_class *c)
 {
     const struct spd_qos_marks *m = &c->marks;
     char text[SPD_QOS_TEXT_BYTES];
 
-    return json_pack(
-        "{s:o,s:i,s:I,s:o,s:o,s:o,s:b,s:{s:I,s:I,s:o,s:I,s:I,s:s}}", "name", make_text(c->name),
-        "dscp", (int)c->dscp, "n_calibration", (json_int_t)c->n_calibration, way_names[0],
-        make_way(&c->ways[0]), way_names[1], make_way(&c->ways[1]), "skew", make_skew(skew),
-        "loss_directions_known", (int)c->loss_directions_known, "marks", "n_replies_known",
-        (json_int_t)m->n_known, "n_replies_kept", (json_int_t)m->n_kept, "other_dscp",
-        m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
-        (json_int_t)m->n_forward, "n_forward_kept", (json_int_t)m->n_forward_kept, "text",
-        spd_qos_marks_text(c, text));
+    return json_pack("{s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s}", "n_replies_known", (json_int_t)m->n_known,
+                     "n_replies_kept", (json_int_t)m->n_kept, "other_dscp",
+                     m->n_other ? json_integer(m->other_dscp) : json_null(), "n_forward_known",
+                     (json_int_t)m->n_forward, "n_forward_kept", (json_int_t)m->n_forward_kept,
+                     "forward_other_dscp",
+                     m->n_forward_other ? json_integer(m->forward_other_dscp) : json_null(),
+                     "refused", make_text(m->refused), "text", spd_qos_marks_text(c, text));
+}
+
+static json_t *make_class(const struct spd_qos_class *c, const struct spd_qos_skew *skew)
+{
+    return json_pack("{s:o,s:i,s:I,s:o,s:o,s:o,s:b,s:o}", "name", make_text(c->name), "dscp",
+                     (int)c->dscp, "n_calibration", (json_int_t)c->n_calibration, way_names[0],
+                     make_way(&c->ways[0]), way_names[1], make_way(&c->ways[1]), "skew",
+                     make_skew(skew), "loss_directions_known", (int)c->loss_directions_known,
+                     "marks", make_marks(c));
 }
 
 static json_t *make_difference(const struct spd_compare_difference *d)

@@ -194,9 +194,23 @@ static enum spd_err make_way(const struct spd_qos_side *side, enum spd_flow_dire
 
 /* -------------------------------------------------------------------- marks */
 
-static void count_marks(const struct spd_flow_view *view, uint8_t dscp, struct spd_qos_marks *out)
+/* The most frequent code point but for this one; returns how often it came. */
+static uint32_t other_mark(const uint32_t n_of[64], uint8_t dscp, uint8_t *other)
 {
-    uint32_t n_of[64] = { 0 };
+    uint32_t most = 0;
+
+    for (uint8_t i = 0; i < 64; i++)
+        if (i != dscp && n_of[i] > most) {
+            *other = i;
+            most = n_of[i];
+        }
+    return most;
+}
+
+static void count_marks(const struct spd_qos_side *side, struct spd_qos_marks *out)
+{
+    const struct spd_flow_view *view = side->view;
+    uint32_t back[64] = { 0 }, there[64] = { 0 };
 
     memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < view->n_packets; i++) {
@@ -204,19 +218,24 @@ static void count_marks(const struct spd_flow_view *view, uint8_t dscp, struct s
 
         if ((p->flags & SPD_FLOW_RETURNED) && p->tclass_reverse != SPD_FLOW_TCLASS_UNKNOWN) {
             out->n_known++;
-            n_of[p->tclass_reverse >> 2]++;
+            back[p->tclass_reverse >> 2]++;
         }
         if ((p->flags & SPD_FLOW_ARRIVED) && p->tclass_forward != SPD_FLOW_TCLASS_UNKNOWN) {
             out->n_forward++;
-            out->n_forward_kept += p->tclass_forward >> 2 == dscp;
+            there[p->tclass_forward >> 2]++;
         }
     }
-    out->n_kept = n_of[dscp];
-    for (uint8_t other = 0; other < 64; other++)
-        if (other != dscp && n_of[other] > out->n_other) {
-            out->other_dscp = other;
-            out->n_other = n_of[other];
-        }
+    out->n_kept = back[side->dscp];
+    out->n_other = other_mark(back, side->dscp, &out->other_dscp);
+    out->n_forward_kept = there[side->dscp];
+    out->n_forward_other = other_mark(there, side->dscp, &out->forward_other_dscp);
+    if (side->environment && side->dscp > 0) {
+        const struct spd_env_item *item = &side->environment->items[SPD_ENV_DSCP];
+
+        /* What a system refuses for one code point it refuses for all. */
+        if (item->present && !item->fulfilled)
+            out->refused = item->note;
+    }
 }
 
 /* -------------------------------------------------------------------- pairs */
@@ -356,7 +375,7 @@ enum spd_err spd_qos_result_make(const struct spd_qos_side *sides, size_t n_side
         c->dscp = sides[i].dscp;
         c->n_calibration = sides[i].n_calibration;
         c->loss_directions_known = losses_are_placed(sides[i].view);
-        count_marks(sides[i].view, c->dscp, &c->marks);
+        count_marks(&sides[i], &c->marks);
         for (int d = 0; d < 2 && !err; d++)
             err = make_way(&sides[i], (enum spd_flow_direction)d, out->codec, &out->skew[i],
                            &c->ways[d]);

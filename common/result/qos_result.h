@@ -16,7 +16,8 @@ struct spd_qos_side {
     const char *name;
     uint8_t dscp;
     const struct spd_flow_view *view;
-    uint32_t n_calibration; /* its first packets met no noise */
+    uint32_t n_calibration;                    /* its first packets met no noise */
+    const struct spd_environment *environment; /* of its test, or NULL */
 };
 
 struct spd_qos_options {
@@ -44,6 +45,9 @@ struct spd_qos_marks {
     uint32_t n_other;   /* of that */
     uint32_t n_forward; /* packets of which the far end told how they arrived */
     uint32_t n_forward_kept;
+    uint8_t forward_other_dscp; /* as above, of these */
+    uint32_t n_forward_other;
+    const char *refused; /* why this host could not mark its packets; NULL: it did */
 };
 
 struct spd_qos_class {

@@ -69,6 +69,14 @@ static void check_qos(const char *what, const json_t *r)
                   net_text(json_array_get(json_object_get(r, "classes"), 0), "marks.text"));
 }
 
+/* Loopback changes no mark: it came back, or this system said that it gave none. */
+static void check_marks(const json_t *c)
+{
+    bool kept = net_int(c, "marks.n_replies_kept") == net_int(c, "marks.n_replies_known");
+
+    assert_int_equal(kept, net_is_null(c, "marks.refused"));
+}
+
 static json_t *qos(enum side sender, enum side reflector, const char *address, const char *log)
 {
     struct net_program *r, *sink;
@@ -86,6 +94,8 @@ static json_t *qos(enum side sender, enum side reflector, const char *address, c
     snprintf(what, sizeof(what), "%s to %s over %s", side_names[sender], side_names[reflector],
              address);
     check_qos(what, result);
+    if (reflector == NATIVE)
+        check_marks(json_array_get(json_object_get(result, "classes"), 0));
     side_interrupt(r, PATIENCE_S);
     return result;
 }

@@ -21,6 +21,14 @@
     {                                                                                              \
         .there_ns = NONE, .back_ns = NONE, .dscp = mark, .came_back_as = came_back                 \
     }
+#define REFUSED(mark, why)                                                                         \
+    {                                                                                              \
+        .there_ns = NONE, .back_ns = NONE, .dscp = mark, .refused = why                            \
+    }
+#define ARRIVED(mark, arrived)                                                                     \
+    {                                                                                              \
+        .there_ns = NONE, .dscp = mark, .arrived_as = arrived, .one_way = true                     \
+    }
 
 enum { N = 400, N_CALIBRATION = 100 };
 
@@ -39,6 +47,9 @@ struct fate {
     bool never_empty; /* behind the calibration the wire is never free on the way there */
     double skew_ppm;
     bool no_calibration;
+    const char *refused; /* why this host does not mark */
+    bool one_way;
+    uint8_t arrived_as; /* one-way */
 };
 
 struct side {
@@ -46,6 +57,7 @@ struct side {
     struct spd_log_facts facts;
     struct spd_flow_packet packets[N];
     struct spd_flow_result result;
+    struct spd_environment environment;
 };
 
 /* Delays wander between 0 and most, slowly enough to depend on each other. */
@@ -67,7 +79,11 @@ static void make(struct side *s, const struct fate *f, bool stateful)
 
     s->header = calloc(1, sizeof(*s->header));
     assert_non_null(s->header);
-    s->header->kind = SPD_LOG_TWO_WAY;
+    s->header->kind = f->one_way ? SPD_LOG_ONE_WAY_RECEIVER : SPD_LOG_TWO_WAY;
+    s->header->flows[0].info.one_way = f->one_way;
+    memset(&s->environment, 0, sizeof(s->environment));
+    spd_env_set_text(&s->environment, SPD_ENV_DSCP, "EF", f->refused ? "not marked" : "EF",
+                     !f->refused, f->refused ? f->refused : "");
     s->header->n_flows = 1;
     for (uint32_t i = 0; i < N; i++) {
         struct spd_flow_packet *p = &s->packets[i];
@@ -81,7 +97,11 @@ static void make(struct side *s, const struct fate *f, bool stateful)
                                        .t1_ns = (int64_t)1000 * SPD_NS_PER_S + i * 20 * MS,
                                        .tclass_forward = SPD_FLOW_TCLASS_UNKNOWN,
                                        .tclass_reverse = SPD_FLOW_TCLASS_UNKNOWN };
-        if (returned) {
+        if (f->one_way) {
+            p->flags |= SPD_FLOW_ARRIVED | SPD_FLOW_RX_KERNEL;
+            p->t2_ns = p->t1_ns + wander(i, f->there_ns);
+            p->tclass_forward = (uint8_t)(f->arrived_as << 2 | 1);
+        } else if (returned) {
             p->flags |= SPD_FLOW_ARRIVED | SPD_FLOW_RETURNED | SPD_FLOW_RX_KERNEL;
             int64_t drift_ns = (int64_t)(f->skew_ppm * 1e3 * 0.02 * i);
 
@@ -120,7 +140,8 @@ static void compare(const struct fate *fates, size_t n, bool stateful, struct sp
     for (size_t i = 0; i < n; i++) {
         make(&sides[i], &fates[i], stateful);
         compared[i] = (struct spd_qos_side){ names[i], fates[i].dscp, &sides[i].result.flows[0],
-                                             fates[i].no_calibration ? 0 : N_CALIBRATION };
+                                             fates[i].no_calibration ? 0 : N_CALIBRATION,
+                                             &sides[i].environment };
     }
     if (spd_qos_result_make(compared, n, &options, out, &diag))
         fail_msg("%s", diag.text);
@@ -338,13 +359,22 @@ static void marks_say_what_is_known_and_no_more(void **state)
     static const struct {
         const char *name;
         struct fate fate;
-        uint32_t n_kept;
+        uint32_t n_replies, n_kept, n_forward_kept;
         const char *says;
     } rows[] = {
-        { "kept", MARKS(46, 46), N, "all 400 replies came back as EF: if" },
-        { "gone", MARKS(46, 0), 0, "0 of 400 replies came back as EF, 400 as BE" },
-        { "changed", MARKS(46, 34), 0, "400 as AF41: changed on the way there, by" },
-        { "best effort", MARKS(0, 0), N, "no reply was marked" },
+        { "kept", MARKS(46, 46), N, N, 0, "all 400 replies came back as EF: if" },
+        { "gone", MARKS(46, 0), N, 0, 0, "0 of 400 replies came back as EF, 400 as BE" },
+        { "changed", MARKS(46, 34), N, 0, 0, "400 as AF41: changed on the way there, by" },
+        { "best effort", MARKS(0, 0), N, N, 0, "no reply was marked" },
+        { "never marked", REFUSED(46, "no rights"), N, 0, 0,
+          "this host sent its packets without the mark (no rights); 0 of 400 replies came back as "
+          "EF" },
+        { "never marked, nobody knows why", REFUSED(46, ""), N, 0, 0, "(the system refused)" },
+        { "nothing to mark", REFUSED(0, "no rights"), N, N, 0, "no reply was marked" },
+        { "arrived", ARRIVED(46, 46), 0, 0, N, "400 of 400 packets arrived at the far end as EF" },
+        { "bleached there", ARRIVED(46, 0), 0, 0, 0,
+          "0 of 400 packets arrived at the far end as EF, 400 as BE: changed on the way there" },
+        { "changed there", ARRIVED(0, 8), 0, 0, 0, "400 as CS1: changed on the way there" },
     };
     char text[SPD_QOS_TEXT_BYTES];
 
@@ -354,12 +384,38 @@ static void marks_say_what_is_known_and_no_more(void **state)
         struct spd_qos_result r;
 
         compare(fates, 2, true, &r);
-        CHECK_ROW_INT(rows[i].name, r.classes[0].marks.n_known, N);
+        CHECK_ROW_INT(rows[i].name, r.classes[0].marks.n_known, rows[i].n_replies);
+        CHECK_ROW_INT(rows[i].name, r.classes[0].marks.n_forward_kept, rows[i].n_forward_kept);
         CHECK_ROW_INT(rows[i].name, r.classes[0].marks.n_kept, rows[i].n_kept);
         if (!strstr(spd_qos_marks_text(&r.classes[0], text), rows[i].says))
             fail_msg("row \"%s\": says \"%s\"", rows[i].name, text);
+        /* Who refuses to mark is no network, and what no reply told is not told. */
+        if (rows[i].fate.refused || rows[i].fate.one_way)
+            CHECK_ROW(rows[i].name, !strstr(text, "cannot tell apart"));
+        if (rows[i].fate.one_way)
+            CHECK_ROW(rows[i].name, !strstr(text, "repl"));
         release(&r, 2);
     }
+}
+
+/* Else the network would be blamed for what this host did not ask of it. */
+static void a_verdict_on_packets_without_marks_says_so(void **state)
+{
+    struct fate fates[] = { WAITS(HIGH, NONE), WAITS(HIGH, NONE) };
+    char text[SPD_QOS_TEXT_BYTES];
+    struct spd_qos_result r;
+
+    (void)state;
+    fates[0].dscp = 46;
+    fates[0].refused = "no rights";
+    compare(fates, 2, true, &r);
+    assert_int_equal(r.verdict, SPD_VERDICT_NO_DIFFERENCE);
+    assert_non_null(strstr(spd_qos_verdict_text(&r, text), "this host could not mark A"));
+    release(&r, 2);
+    fates[0].refused = NULL;
+    compare(fates, 2, true, &r);
+    assert_null(strstr(spd_qos_verdict_text(&r, text), "could not"));
+    release(&r, 2);
 }
 
 int main(void)
@@ -371,6 +427,7 @@ int main(void)
         cmocka_unit_test(each_class_has_its_own_calibration),
         cmocka_unit_test(skew_is_what_all_ways_know),
         cmocka_unit_test(marks_say_what_is_known_and_no_more),
+        cmocka_unit_test(a_verdict_on_packets_without_marks_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
