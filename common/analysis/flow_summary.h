@@ -4,11 +4,12 @@
  * Computed from the packets alone, so that a log can be analysed again at any
  * time. Pure; any thread.
  *
- * Takes n log n time, and up to 56 bytes a packet besides the packets.
+ * Takes n log n time, and up to 40 bytes a packet besides the packets.
  */
 #ifndef SPD_ANALYSIS_FLOW_SUMMARY_H
 #define SPD_ANALYSIS_FLOW_SUMMARY_H
 
+#include "common/analysis/common_skew.h"
 #include "common/analysis/clock_skew.h"
 #include "common/analysis/mos.h"
 #include "common/analysis/quantile.h"
@@ -20,6 +21,12 @@
 enum spd_flow_direction {
     SPD_FLOW_FORWARD, /* T1 to T2 */
     SPD_FLOW_REVERSE, /* T3 to T4; of two-way flows */
+};
+
+/* What is wrong with the clocks, as one flow and direction shows it. */
+struct spd_flow_corrections {
+    struct spd_jumps jumps;
+    struct spd_skew skew; /* without the jumps, unless they are kept */
 };
 
 struct spd_flow_options {
@@ -34,6 +41,9 @@ struct spd_flow_options {
     const struct spd_codec *codec; /* NULL: the default */
     spd_ns base_delay_ns;          /* one-way delay without variation, for voice quality;
                                       SPD_NS_UNKNOWN: half of the smallest round trip, or 0 */
+    const struct spd_flow_corrections *found; /* by find, below; NULL: find them */
+    const struct spd_common_skew *skew;       /* what all flows and directions say of it; NULL:
+                                                 this one alone decides */
 };
 
 /* Everything as it should be without any wish. */
@@ -58,11 +68,13 @@ struct spd_flow_summary {
     double loss_distance_mean_packets; /* between successive losses; 0 below two */
 
     /* Corrections. */
-    struct spd_jumps jumps; /* found, and taken out unless kept */
-    struct spd_skew skew;   /* estimated; taken out when significant and not kept */
+    struct spd_jumps jumps;        /* found, and taken out unless kept */
+    struct spd_skew skew;          /* as this direction shows it */
+    struct spd_common_skew common; /* as all together do; taken out when established, unless kept */
     bool jumps_removed;
     bool skew_removed;
-    spd_ns minimum_ns; /* raw latency that became 0; SPD_NS_UNKNOWN if nothing arrived */
+    double skew_removed_ppb; /* this much, in this direction's sign; 0 none */
+    spd_ns minimum_ns;       /* raw latency that became 0; SPD_NS_UNKNOWN if nothing arrived */
 
     struct spd_stats pdv;       /* RFC 5481, after the corrections */
     struct spd_stats ipdv;      /* RFC 3393, signed, of packets sent one after the other */
@@ -80,6 +92,12 @@ struct spd_flow_summary {
     struct spd_mos mos;
     double duration_s; /* first to last packet sent */
 };
+
+/* The corrections alone, for those who want to settle with others what the
+ * clocks did. packets, options (found and skew aside) and errors as below. */
+enum spd_err spd_flow_summary_find(const struct spd_flow_packet *packets, size_t n,
+                                   const struct spd_flow_options *options,
+                                   struct spd_flow_corrections *out);
 
 /* packets of one flow, in any order; those of other flows must not be among
  * them. points (or NULL) gets a new array with the corrected and normalised

@@ -27,18 +27,35 @@ struct histogram {
     bool in_order;
 };
 
+static void count_value(struct histogram *h, spd_ns value)
+{
+    uint64_t bits = ordered(value);
+
+    for (unsigned d = 0; d < N_DIGITS; d++)
+        h->counts[d][bits >> 8 * d & 0xFF]++;
+}
+
 /* Of all digits in one pass. */
 static void count_digits(const spd_ns *values, size_t n, struct histogram *h)
 {
     memset(h, 0, sizeof *h);
     h->in_order = true;
     for (size_t i = 0; i < n; i++) {
-        uint64_t bits = ordered(values[i]);
-
         if (i > 0 && values[i] < values[i - 1])
             h->in_order = false;
-        for (unsigned d = 0; d < N_DIGITS; d++)
-            h->counts[d][bits >> 8 * d & 0xFF]++;
+        count_value(h, values[i]);
+    }
+}
+
+static void count_digits_of_items(const spd_ns *keys, const uint32_t *items, size_t n,
+                                  struct histogram *h)
+{
+    memset(h, 0, sizeof *h);
+    h->in_order = true;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && keys[items[i]] < keys[items[i - 1]])
+            h->in_order = false;
+        count_value(h, keys[items[i]]);
     }
 }
 
@@ -80,35 +97,26 @@ void spd_sort_ns(spd_ns *values, spd_ns *scratch, size_t n)
         memcpy(values, from, n * sizeof *values);
 }
 
-void spd_sort_keyed(spd_ns *keys, uint32_t *items, spd_ns *key_scratch, uint32_t *item_scratch,
-                    size_t n)
+void spd_sort_items(const spd_ns *keys, uint32_t *items, uint32_t *scratch, size_t n)
 {
     struct histogram h;
-    bool swapped = false;
+    uint32_t *from = items;
+    uint32_t *to = scratch;
 
-    count_digits(keys, n, &h);
+    count_digits_of_items(keys, items, n, &h);
     if (h.in_order)
         return;
     for (unsigned d = 0; d < N_DIGITS; d++) {
-        const spd_ns *key_from = swapped ? key_scratch : keys;
-        const uint32_t *item_from = swapped ? item_scratch : items;
-        spd_ns *key_to = swapped ? keys : key_scratch;
-        uint32_t *item_to = swapped ? items : item_scratch;
-
         if (!places_from_counts(h.counts[d], n))
             continue;
-        for (size_t i = 0; i < n; i++) {
-            size_t place = h.counts[d][digit_of(key_from[i], d)]++;
-
-            key_to[place] = key_from[i];
-            item_to[place] = item_from[i];
-        }
-        swapped = !swapped;
+        for (size_t i = 0; i < n; i++)
+            to[h.counts[d][digit_of(keys[from[i]], d)]++] = from[i];
+        uint32_t *other = from;
+        from = to;
+        to = other;
     }
-    if (swapped) {
-        memcpy(keys, key_scratch, n * sizeof *keys);
-        memcpy(items, item_scratch, n * sizeof *items);
-    }
+    if (from != items)
+        memcpy(items, from, n * sizeof *items);
 }
 
 /* The next pivot's place; the sequence only has to differ from what a sender

@@ -14,10 +14,9 @@
 /* Ascending, in place; scratch holds n values. */
 void spd_sort_ns(spd_ns *values, spd_ns *scratch, size_t n);
 
-/* Keys ascending, each with its item, in place and stable; both scratch arrays
- * hold n. Nothing is moved when the keys are in order already. */
-void spd_sort_keyed(spd_ns *keys, uint32_t *items, spd_ns *key_scratch, uint32_t *item_scratch,
-                    size_t n);
+/* Put items, n places in keys, in the order of their keys: stable, in place.
+ * scratch holds n. Nothing is moved when they are in order already. */
+void spd_sort_items(const spd_ns *keys, uint32_t *items, uint32_t *scratch, size_t n);
 
 /* The value that would stand at this rank (0..n - 1) if values were sorted;
  * reorders them. Expected linear time. */

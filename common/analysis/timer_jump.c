@@ -176,9 +176,10 @@ static enum spd_err find_next(struct spd_jump_search *s, spd_ns known_ns, struct
 }
 
 enum spd_err spd_timer_jump_find(const struct spd_point *points, size_t n, spd_ns amount_ns,
-                                 const spd_ns *rtt_ns, struct spd_jumps *out)
+                                 spd_timer_jump_rtt *rtt, const void *rtt_context,
+                                 struct spd_jumps *out)
 {
-    struct spd_jump_search s = { .points = points, .n = n, .rtt_ns = rtt_ns };
+    struct spd_jump_search s = { .points = points, .n = n, .rtt = rtt, .rtt_context = rtt_context };
     struct spd_jumps found = { .n = 0 };
     spd_ns known_ns =
         spd_variation_diff(amount_ns < 0 ? 0 : amount_ns, amount_ns < 0 ? amount_ns : 0);

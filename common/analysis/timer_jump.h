@@ -82,12 +82,14 @@ struct spd_jumps {
 };
 
 /* points in the order of sending. amount_ns is the known amount of the timer's
- * jumps (its sign does not matter), 0 to find it. rtt_ns has the round trip of
- * each point by the clocks' differences (SPD_NS_UNKNOWN where there is none),
- * or is NULL. Errors: NOMEM. Needs 16 bytes a point meanwhile, and up to 4 MiB
- * where much is suspect. */
+ * jumps (its sign does not matter), 0 to find it. rtt, or NULL, gives the round
+ * trip of a point by the clocks' differences (SPD_NS_UNKNOWN where there is
+ * none); it is asked around suspect gaps only. Errors: NOMEM. Needs 16 bytes a
+ * point meanwhile, and up to 4 MiB where much is suspect. */
+typedef spd_ns spd_timer_jump_rtt(const void *context, size_t point);
 enum spd_err spd_timer_jump_find(const struct spd_point *points, size_t n, spd_ns amount_ns,
-                                 const spd_ns *rtt_ns, struct spd_jumps *out);
+                                 spd_timer_jump_rtt *rtt, const void *rtt_context,
+                                 struct spd_jumps *out);
 
 /* Take them out, in place: from the latencies, and from the send times where it
  * was the sender's clock. */

@@ -218,16 +218,19 @@ static spd_ns lowest_rtt(const struct spd_jump_search *s, size_t from, size_t to
 {
     spd_ns lowest = SPD_NS_UNKNOWN;
 
-    for (size_t i = from; i < to; i++)
-        if (s->rtt_ns[i] != SPD_NS_UNKNOWN && (lowest == SPD_NS_UNKNOWN || s->rtt_ns[i] < lowest))
-            lowest = s->rtt_ns[i];
+    for (size_t i = from; i < to; i++) {
+        spd_ns rtt_ns = s->rtt(s->rtt_context, i);
+
+        if (rtt_ns != SPD_NS_UNKNOWN && (lowest == SPD_NS_UNKNOWN || rtt_ns < lowest))
+            lowest = rtt_ns;
+    }
     return lowest;
 }
 
 /* Whether the round trips changed with it: then it was the network. */
 static bool is_in_round_trip(const struct spd_jump_search *s, size_t point, spd_ns gap_ns)
 {
-    if (s->rtt_ns == NULL)
+    if (s->rtt == NULL)
         return false;
     size_t from = point > SPD_JUMP_NEIGHBOURS ? point - SPD_JUMP_NEIGHBOURS : 0;
     size_t to = s->n - point > SPD_JUMP_NEIGHBOURS ? point + SPD_JUMP_NEIGHBOURS : s->n;

@@ -25,8 +25,9 @@ struct spd_jump_candidate {
 struct spd_jump_search {
     const struct spd_point *points;
     size_t n;
-    const spd_ns *rtt_ns; /* or NULL */
-    spd_ns *latencies;    /* the known ones, without drift */
+    spd_timer_jump_rtt *rtt; /* or NULL */
+    const void *rtt_context;
+    spd_ns *latencies; /* the known ones, without drift */
     size_t n_known;
     double drift;    /* that was taken out of them */
     spd_ns usual_ns; /* difference of neighbours */

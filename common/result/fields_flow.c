@@ -141,8 +141,16 @@ static const struct spd_field test_rows[] = {
              "upper end"),                                                                         \
         FLOW(path ".skew.significant", "", "", "true or false", BOOL, WAY_SKEW,                    \
              s.skew.significant, "the interval does not hold 0"),                                  \
+        FLOW(path ".skew.finding", "", "",                                                         \
+             "established, at-least, not-significant, disputed, implausible, or null",             \
+             SKEW_FINDING, WAY, s.common.finding,                                                  \
+             "what all flows and directions between the two clocks say together: at-least: they "  \
+             "disagree, but all show that much; disputed: on whether there is any"),               \
         FLOW(path ".skew.removed", "", "", "true or false", BOOL, WAY, s.skew_removed,             \
              "the figures are without it"),                                                        \
+        FLOW(path ".skew.removed_ppb", "ppb", "RFC 2330 section 10", "any sign", REAL, WAY,        \
+             s.skew_removed_ppb,                                                                   \
+             "how much was removed, as a direction that knows better may say; 0 none"),            \
         FLOW(path ".minimum_ns", "ns", "RFC 5481 section 4.2", "any sign", NS, WAY, s.minimum_ns,  \
              "raw latency, corrected, that counts as 0")
 

@@ -174,6 +174,10 @@ bool spd_flow_field_text(const struct spd_field *field, const void *member,
     case SPD_STORE_SKEW_METHOD:
         spd_field_set_text(out, spd_skew_method_text(*(const enum spd_skew_method *)member));
         return true;
+    case SPD_STORE_SKEW_FINDING:
+        spd_field_set_text(out,
+                           spd_skew_finding_text(*(const enum spd_skew_finding *)member));
+        return true;
     case SPD_STORE_CODEC:
         codec = *(const struct spd_codec *const *)member;
         spd_field_set_text(out, codec != NULL ? codec->name : NULL);

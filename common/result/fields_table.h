@@ -67,6 +67,7 @@ enum spd_field_storage {
     SPD_STORE_TRISTATE, /* 1, 0, or no value */
     SPD_STORE_SID,
     SPD_STORE_SKEW_METHOD,
+    SPD_STORE_SKEW_FINDING,
     SPD_STORE_CODEC,
     SPD_STORE_JUMP_KIND,
     SPD_STORE_JUMP_CLOCK,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/seqnum.h"
+#include "common/result/flow_clocks.h"
 #include "common/result/flow_place.h"
 #include "common/result/log_order.h"
 
@@ -88,27 +89,11 @@ static void note_jumps(struct spd_flow_result *result, const struct spd_flow_vie
     }
 }
 
-static enum spd_err analyse(struct spd_flow_result *result, const struct spd_flow_wishes *wishes,
-                            struct spd_flow_view *view, enum spd_flow_direction direction,
+static enum spd_err explain(enum spd_err err, const struct spd_flow_input *input, size_t flow,
                             struct spd_diag *diag)
 {
-    const struct spd_flow_input *input = &result->input;
-    const char *name = input->header->flows[view->index].info.name;
-    struct spd_flow_options options = spd_flow_options_default(direction);
-    struct spd_flow_way *way = &view->ways[direction];
-    struct spd_point *points = NULL;
-    size_t n_points = 0;
+    const char *name = input->header->flows[flow].info.name;
 
-    options.n_packets = n_taken(input, view->index);
-    options.keep_jumps = wishes->keep_jumps;
-    options.jump_amount_ns = wishes->jump_amount_ns;
-    options.keep_skew = wishes->keep_skew;
-    options.skew_method = wishes->skew_method;
-    options.codec = wishes->codec;
-    if (direction == SPD_FLOW_FORWARD)
-        options.minimum_ns = wishes->minimum_ns;
-    enum spd_err err = spd_flow_summary_compute(view->packets, view->n_packets, &options, &points,
-                                                &n_points, &way->summary);
     if (err == SPD_ERR_INVALID)
         return spd_diag_set(diag, SPD_ERR_RANGE, 0,
                             "flow %s: its sequence numbers lie further apart than any session "
@@ -116,7 +101,44 @@ static enum spd_err analyse(struct spd_flow_result *result, const struct spd_flo
                             name);
     if (err)
         return spd_diag_set(diag, err, 0, "not enough memory to analyse the %zu packets of flow %s",
-                            view->n_packets, name);
+                            input->n_packets[flow], name);
+    return SPD_ERR_OK;
+}
+
+static struct spd_flow_options options_of(const struct spd_flow_input *input, size_t flow,
+                                          const struct spd_flow_wishes *wishes,
+                                          enum spd_flow_direction direction)
+{
+    struct spd_flow_options options = spd_flow_options_default(direction);
+
+    options.n_packets = n_taken(input, flow);
+    options.keep_jumps = wishes->keep_jumps;
+    options.jump_amount_ns = wishes->jump_amount_ns;
+    options.keep_skew = wishes->keep_skew;
+    options.skew_method = wishes->skew_method;
+    options.codec = wishes->codec;
+    if (direction == SPD_FLOW_FORWARD)
+        options.minimum_ns = wishes->minimum_ns;
+    return options;
+}
+
+static enum spd_err analyse(struct spd_flow_result *result, const struct spd_flow_wishes *wishes,
+                            struct spd_flow_view *view, enum spd_flow_direction direction,
+                            const struct spd_flow_clocks *clocks, struct spd_diag *diag)
+{
+    const struct spd_flow_input *input = &result->input;
+    struct spd_flow_options options = options_of(input, view->index, wishes, direction);
+    struct spd_flow_way *way = &view->ways[direction];
+    struct spd_common_skew skew = spd_flow_clocks_skew(clocks, view->index);
+    struct spd_point *points = NULL;
+    size_t n_points = 0;
+
+    options.found = &clocks->found[view->index][direction];
+    options.skew = &skew;
+    enum spd_err err = spd_flow_summary_compute(view->packets, view->n_packets, &options, &points,
+                                                &n_points, &way->summary);
+    if (err)
+        return explain(err, input, view->index, diag);
     way->known = true;
     if (direction == SPD_FLOW_FORWARD)
         view->first_seq = first_of(view->packets, points, n_points, 0);
@@ -202,33 +224,110 @@ static void settle_loss(struct spd_flow_view *view, bool two_way)
     loss->n_unknown = loss->n_lost - loss->n_forward - loss->n_reverse;
 }
 
-static enum spd_err make_view(struct spd_flow_result *result, const struct spd_flow_wishes *wishes,
-                              struct spd_flow_view *view, struct spd_diag *diag)
+static bool is_two_way(const struct spd_flow_input *input)
+{
+    return input->header->kind == SPD_LOG_TWO_WAY;
+}
+
+/* What the records say without analysis, and whether it can be afforded. */
+static enum spd_err begin_view(const struct spd_flow_result *result,
+                               const struct spd_flow_wishes *wishes, struct spd_flow_view *view,
+                               struct spd_diag *diag)
 {
     const struct spd_flow_input *input = &result->input;
     struct spd_flow_packet *packets = input->packets[view->index];
     size_t n = input->n_packets[view->index];
-    bool two_way = input->header->kind == SPD_LOG_TWO_WAY;
-    enum spd_err err;
 
     view->packets = packets;
     view->n_packets = n;
     measure(view, input->header->kind == SPD_LOG_ONE_WAY_RECEIVER);
     if (input->deaf[view->index])
         return SPD_ERR_OK;
-    if (two_way && spd_flow_place_losses(packets, n, &view->loss))
+    if (is_two_way(input) && spd_flow_place_losses(packets, n, &view->loss))
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "not enough memory to place %zu packets", n);
-    err = check_span(input, wishes, view, diag);
-    if (!err)
-        err = analyse(result, wishes, view, SPD_FLOW_FORWARD, diag);
+    return check_span(input, wishes, view, diag);
+}
+
+/* What the clocks did, as one flow shows it. */
+static enum spd_err look_at_clocks(const struct spd_flow_result *result,
+                                   const struct spd_flow_wishes *wishes,
+                                   const struct spd_flow_view *view, struct spd_flow_clocks *clocks,
+                                   struct spd_diag *diag)
+{
+    const struct spd_flow_input *input = &result->input;
+    struct spd_flow_packet *packets = input->packets[view->index];
+    size_t n = view->n_packets;
+    enum spd_err err = SPD_ERR_OK;
+
+    if (input->deaf[view->index])
+        return SPD_ERR_OK;
+    for (int d = 0; d < (is_two_way(input) ? 2 : 1) && !err; d++) {
+        struct spd_flow_options options =
+            options_of(input, view->index, wishes, (enum spd_flow_direction)d);
+
+        spd_flow_hide_unarrived(packets, n, &view->loss, d == SPD_FLOW_REVERSE);
+        err = spd_flow_summary_find(packets, n, &options, &clocks->found[view->index][d]);
+    }
+    spd_flow_hide_unarrived(packets, n, &view->loss, false);
+    return explain(err, input, view->index, diag);
+}
+
+static enum spd_err finish_view(struct spd_flow_result *result,
+                                const struct spd_flow_wishes *wishes, struct spd_flow_view *view,
+                                const struct spd_flow_clocks *clocks, struct spd_diag *diag)
+{
+    const struct spd_flow_input *input = &result->input;
+    struct spd_flow_packet *packets = input->packets[view->index];
+    size_t n = view->n_packets;
+    enum spd_err err;
+
+    if (input->deaf[view->index])
+        return SPD_ERR_OK;
+    err = analyse(result, wishes, view, SPD_FLOW_FORWARD, clocks, diag);
     if (err)
         return err;
-    settle_loss(view, two_way);
-    if (!two_way)
+    settle_loss(view, is_two_way(input));
+    if (!is_two_way(input))
         return SPD_ERR_OK;
     spd_flow_hide_unarrived(packets, n, &view->loss, true);
-    err = analyse(result, wishes, view, SPD_FLOW_REVERSE, diag);
+    err = analyse(result, wishes, view, SPD_FLOW_REVERSE, clocks, diag);
     spd_flow_hide_unarrived(packets, n, &view->loss, false);
+    return err;
+}
+
+/* A flow that nobody asked for knows of the clocks, too. What is wrong with it
+ * is no concern here. */
+static void look_at_other(const struct spd_flow_result *result,
+                          const struct spd_flow_wishes *wishes, size_t flow,
+                          struct spd_flow_clocks *clocks)
+{
+    struct spd_flow_view view = { .index = flow };
+    struct spd_diag diag = { 0 };
+    bool is_related = false;
+
+    for (size_t i = 0; i < result->n_flows; i++) {
+        if (result->flows[i].index == flow)
+            return;
+        is_related = is_related ||
+                     spd_flow_clocks_are_shared(result->input.header, flow, result->flows[i].index);
+    }
+    if (is_related && !begin_view(result, wishes, &view, &diag))
+        (void)look_at_clocks(result, wishes, &view, clocks, &diag);
+}
+
+static enum spd_err make_views(struct spd_flow_result *result, const struct spd_flow_wishes *wishes,
+                               struct spd_flow_clocks *clocks, struct spd_diag *diag)
+{
+    enum spd_err err = SPD_ERR_OK;
+
+    for (size_t i = 0; i < result->n_flows && !err; i++)
+        err = begin_view(result, wishes, &result->flows[i], diag);
+    for (size_t i = 0; i < result->n_flows && !err; i++)
+        err = look_at_clocks(result, wishes, &result->flows[i], clocks, diag);
+    for (size_t i = 0; i < result->input.header->n_flows && !err; i++)
+        look_at_other(result, wishes, i, clocks);
+    for (size_t i = 0; i < result->n_flows && !err; i++)
+        err = finish_view(result, wishes, &result->flows[i], clocks, diag);
     return err;
 }
 
@@ -249,22 +348,23 @@ enum spd_err spd_flow_result_make(const struct spd_flow_input *input,
                                   const struct spd_flow_wishes *wishes, struct spd_flow_result *out,
                                   struct spd_diag *diag)
 {
+    struct spd_flow_clocks *clocks;
+    enum spd_err err;
+
     memset(out, 0, sizeof *out);
     out->input = *input;
-    for (size_t i = 0; i < input->header->n_flows; i++) {
-        struct spd_flow_view *view = &out->flows[out->n_flows];
-
-        if (wishes->flow != NULL && strcmp(wishes->flow, input->header->flows[i].info.name) != 0)
-            continue;
-        view->index = i;
-        out->n_flows++;
-        enum spd_err err = make_view(out, wishes, view, diag);
-        if (err)
-            return err;
-    }
+    for (size_t i = 0; i < input->header->n_flows; i++)
+        if (wishes->flow == NULL || strcmp(wishes->flow, input->header->flows[i].info.name) == 0)
+            out->flows[out->n_flows++].index = i;
     if (out->n_flows == 0)
         return no_such_flow(input, wishes->flow, diag);
-    return SPD_ERR_OK;
+    clocks = calloc(1, sizeof *clocks);
+    if (clocks == NULL)
+        return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "not enough memory to analyse a flow");
+    clocks->input = input;
+    err = make_views(out, wishes, clocks, diag);
+    free(clocks);
+    return err;
 }
 
 void spd_flow_result_fini(struct spd_flow_result *result)

@@ -6,6 +6,7 @@
 #include "common/result/report_flow.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,23 +239,57 @@ static void add_delays(struct spd_page *page, const struct place *flow)
     spd_line_add(line, "   variation: RFC 5481 PDV");
 }
 
+/* What became of the skew: of this direction's, or of what all say together. */
+static void describe_removal(const struct place *flow, const char *prefix, bool several, char *what,
+                             size_t capacity)
+{
+    static const struct {
+        const char *finding;
+        const char *says;
+    } kept[] = {
+        { "not-significant", "not significant" },
+        { "implausible",
+          "not removed: no two clocks drift apart so fast, but a queue may grow so" },
+        { "disputed", "not removed: the two directions disagree, so a queue grew or drained" },
+    };
+    double removed_ppb = real(flow, prefix, ".skew.removed_ppb");
+    char path[48], finding[96];
+
+    snprintf(path, sizeof path, "%s.skew.finding", prefix);
+    text(flow, path, finding);
+    if (is_true(flow, prefix, ".skew.removed")) {
+        /* The same to the last digit shown. */
+        if (fabs(removed_ppb - real(flow, prefix, ".skew.skew_ppb")) < 10.0)
+            snprintf(what, capacity, "removed");
+        else
+            snprintf(what, capacity, "; %+.2f ppm removed, %s", removed_ppb / 1e3,
+                     strcmp(finding, "at-least") == 0 ? "the least that all show"
+                     : several                        ? "as the better of both directions shows"
+                                                      : "as the best of all flows shows");
+        return;
+    }
+    snprintf(what, capacity, "kept");
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (strcmp(finding, kept[i].finding) == 0)
+            snprintf(what, capacity, "%s", kept[i].says);
+}
+
 static void add_skew(struct spd_page *page, const struct place *flow, const char *label,
                      const char *prefix)
 {
-    char room[96], path[48], what[200];
+    char room[96], path[48], removal[120], what[280];
 
+    describe_removal(flow, prefix, way_is_known(flow, 1), removal, sizeof removal);
     snprintf(path, sizeof path, "%s.skew.method", prefix);
     if (is_known(flow, prefix, ".skew.skew_ppb"))
-        snprintf(what, sizeof what, "skew %+.2f ppm (%+.2f to %+.2f) %s, by %s",
+        snprintf(what, sizeof what, "skew %+.2f ppm (%+.2f to %+.2f)%s%s, by %s",
                  real(flow, prefix, ".skew.skew_ppb") / 1e3,
                  real(flow, prefix, ".skew.low_ppb") / 1e3,
-                 real(flow, prefix, ".skew.high_ppb") / 1e3,
-                 is_true(flow, prefix, ".skew.removed")       ? "removed"
-                 : is_true(flow, prefix, ".skew.significant") ? "kept"
-                                                              : "not significant",
+                 real(flow, prefix, ".skew.high_ppb") / 1e3, removal[0] == ';' ? "" : " ", removal,
                  text(flow, path, room));
     else
-        snprintf(what, sizeof what, "skew unknown");
+        snprintf(what, sizeof what, "skew unknown%s",
+                 is_true(flow, prefix, ".skew.removed") ? removal : "");
     spd_page_wrap(page, label, what, 2);
 }
 

@@ -89,8 +89,14 @@ void flow_sim_run(const struct flow_sim *sim, struct spd_random *random, struct 
         double load = load_at(sim->load, (double)i / (double)sim->n, &standing);
         double left_ns = (double)sim->interval_ns;
 
+        if (sim->load_part > 0.0)
+            load = sim->load_part;
         while (load > 0.0 && next_ns <= left_ns) {
-            queue_ns = fmax(queue_ns - next_ns, 0.0) + random_size(random) * 8e9 / sim->link_bps;
+            double packet_ns = random_size(random) * 8e9 / sim->link_bps;
+
+            queue_ns = fmax(queue_ns - next_ns, 0.0);
+            if (sim->full_ns == 0 || queue_ns + packet_ns <= (double)sim->full_ns)
+                queue_ns += packet_ns; /* else dropped */
             left_ns -= next_ns;
             next_ns =
                 flow_random_exponential(random) * MEAN_SIZE_BYTES * 8e9 / (sim->link_bps * load);
@@ -102,6 +108,8 @@ void flow_sim_run(const struct flow_sim *sim, struct spd_random *random, struct 
         double delay_ns = (double)sim->path_ns + queue_ns + (standing ? 20e6 : 0.0) +
                           flow_random_exponential(random) * (double)sim->noise_ns;
         int64_t since_ns = (int64_t)i * sim->interval_ns;
+
+        delay_ns += (double)since_ns * sim->growth_ppb * 1e-9;
         double drift_ns = ((double)since_ns + delay_ns) * sim->skew_ppb * 1e-9;
 
         points[i] = (struct spd_point){

@@ -29,6 +29,9 @@ struct flow_sim {
     size_t n;
     spd_ns interval_ns; /* between packets, constant */
     enum flow_load load;
+    double load_part;   /* other traffic fills this part of the link throughout; 0: as load says */
+    spd_ns full_ns;     /* the queue holds no more than takes so long to send; 0: any */
+    double growth_ppb;  /* and delays grow by this with time, evenly: a standing queue */
     double link_bps;    /* of the bottleneck */
     spd_ns noise_ns;    /* mean of the exponential noise of the hosts */
     double skew_ppb;    /* the receiver's clock runs faster by this */

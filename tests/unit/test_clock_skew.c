@@ -143,6 +143,43 @@ static void a_clock_without_skew_is_not_corrected_in_congestion(void **state)
     assert_true(n_significant <= 2);
 }
 
+/* A queue that is always full is never empty: whatever line its floor draws, it
+ * is not that of the clocks. */
+static void a_full_queue_is_not_taken_for_skew(void **state)
+{
+    static const struct {
+        const char *name;
+        double link_bps, load;
+        int full_ms;
+    } rows[] = {
+        { "128 kbit/s, a little too much", 128e3, 1.05, 500 },
+        { "128 kbit/s, half too much", 128e3, 1.5, 500 },
+        { "128 kbit/s, a long queue", 128e3, 1.2, 3000 },
+        { "2 Mbit/s", 2e6, 1.2, 100 },
+        { "10 Mbit/s", 10e6, 1.1, 50 },
+    };
+    struct spd_random random = spd_random_start("a_full_queue_is_not_taken_for_skew");
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(rows); i++) {
+        unsigned n_significant = 0;
+
+        for (int seed = 0; seed < 100; seed++) {
+            struct flow_sim sim = flow_sim_default();
+            struct spd_skew skew;
+
+            sim.link_bps = rows[i].link_bps;
+            sim.load_part = rows[i].load;
+            sim.full_ns = rows[i].full_ms * SPD_NS_PER_MS;
+            flow_sim_run(&sim, &random, points, NULL);
+            assert_int_equal(spd_clock_skew_estimate(points, N, SPD_SKEW_HULL, &skew), SPD_ERR_OK);
+            n_significant += skew.significant;
+        }
+        printf("%s: %u of 100 significant\n", rows[i].name, n_significant);
+        CHECK_ROW(rows[i].name, n_significant <= 2);
+    }
+}
+
 static double sum_absolute(const struct spd_point *sample, size_t n, double slope, double intercept)
 {
     double sum = 0.0;
@@ -299,6 +336,7 @@ int main(void)
         cmocka_unit_test(the_interval_of_the_hull_holds_the_truth),
         cmocka_unit_test(the_intervals_of_the_others_hold_the_truth_where_nothing_changes),
         cmocka_unit_test(a_clock_without_skew_is_not_corrected_in_congestion),
+        cmocka_unit_test(a_full_queue_is_not_taken_for_skew),
         cmocka_unit_test(least_absolute_deviation_is_exact),
         cmocka_unit_test(a_bare_line_is_found_by_all),
         cmocka_unit_test(send_times_that_go_back_are_put_in_order),

@@ -226,6 +226,56 @@ static void a_stream_that_refuses_is_named(void **state)
     flow_kit_fini(&log, flow);
 }
 
+/* A flow without noise: rising[0] and rising[1] ppm are added to the latencies. */
+static void make_rising(struct spd_log *log, const double rising_ppm[2])
+{
+    flow_kit_log(log, SPD_LOG_TWO_WAY, 200);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct spd_flow_packet *p = &log->packets[i];
+        double since_us = (double)i * (double)FLOW_KIT_EVERY_NS * 1e-6;
+
+        p->t2_ns = p->t1_ns + FLOW_KIT_FWD_NS + (spd_ns)(since_us * rising_ppm[0]);
+        p->t3_ns = p->t2_ns;
+        p->t4_ns = p->t3_ns + FLOW_KIT_REV_NS + (spd_ns)(since_us * rising_ppm[1]);
+    }
+}
+
+static void what_became_of_the_skew_is_said(void **state)
+{
+    static const struct {
+        const char *name;
+        double rising_ppm[2];
+        const char *says;
+    } rows[] = {
+        { "none", { 0, 0 }, "not significant, by hull\n" },
+        { "removed", { 100, -100 }, "Clocks reverse    skew -99.99 ppm" },
+        { "removed, too", { 100, -100 }, " removed, by hull\n" },
+        { "disputed", { 217, 0 }, " not removed: the two\n" },
+        { "disputed, why",
+          { 217, 0 },
+          "directions disagree, so a queue grew or drained, by hull\n" },
+        { "at least", { 217, -100 }, "; +99.99 ppm removed, the\n" },
+        { "at least, back", { 100, -217 }, "; -99.99 ppm removed, the\n" },
+        { "implausible", { 800, -800 }, "clocks drift apart so fast" },
+        { "unknown", { 5000, 0 }, "Clocks forward    skew unknown\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(rows); i++) {
+        struct spd_result result;
+        struct spd_log log;
+
+        make_rising(&log, rows[i].rising_ppm);
+        struct spd_flow_result *flow = flow_kit_result(&log, &result);
+        char *text = report_of(&result);
+        expect_fits(text, 23);
+        if (strstr(text, rows[i].says) == NULL)
+            fail_msg("row \"%s\": does not say \"%s\" but:\n%s", rows[i].name, rows[i].says, text);
+        free(text);
+        flow_kit_fini(&log, flow);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +286,7 @@ int main(void)
         cmocka_unit_test(nothing_that_arrived_is_said_plainly),
         cmocka_unit_test(of_a_sender_alone_the_receivers_log_is_asked_for),
         cmocka_unit_test(every_flow_has_its_own_lines),
+        cmocka_unit_test(what_became_of_the_skew_is_said),
         cmocka_unit_test(a_stream_that_refuses_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,7 @@ static struct spd_jumps find(spd_ns amount_ns)
 {
     struct spd_jumps found;
 
-    assert_int_equal(spd_timer_jump_find(points, N, amount_ns, NULL, &found), SPD_ERR_OK);
+    assert_int_equal(spd_timer_jump_find(points, N, amount_ns, NULL, NULL, &found), SPD_ERR_OK);
     return found;
 }
 
@@ -391,6 +391,11 @@ static void a_lone_step_with_another_amount_given_is_a_step(void **state)
     assert_int_equal(found.list[0].point, 1024);
 }
 
+static spd_ns rtt_at(const void *context, size_t point)
+{
+    return ((const spd_ns *)context)[point];
+}
+
 static void round_trips_tell_a_new_path_from_a_clock(void **state)
 {
     static spd_ns rtts[N];
@@ -401,11 +406,11 @@ static void round_trips_tell_a_new_path_from_a_clock(void **state)
     lift(1000, N, 5 * SPD_NS_PER_MS);
     for (size_t i = 0; i < N; i++)
         rtts[i] = i % 5 == 4 ? SPD_NS_UNKNOWN : 2 * SPD_NS_PER_MS + (spd_ns)(i % 7) * 1000;
-    assert_int_equal(spd_timer_jump_find(points, N, 0, rtts, &found), SPD_ERR_OK);
+    assert_int_equal(spd_timer_jump_find(points, N, 0, rtt_at, rtts, &found), SPD_ERR_OK);
     assert_int_equal(found.n, 1);
     for (size_t i = 1000; i < N; i++)
         rtts[i] += rtts[i] == SPD_NS_UNKNOWN ? 0 : 5 * SPD_NS_PER_MS;
-    assert_int_equal(spd_timer_jump_find(points, N, 0, rtts, &found), SPD_ERR_OK);
+    assert_int_equal(spd_timer_jump_find(points, N, 0, rtt_at, rtts, &found), SPD_ERR_OK);
     assert_int_equal(found.n, 0);
 }
 
@@ -443,7 +448,7 @@ static void more_jumps_than_the_list_holds_are_admitted(void **state)
     }
     for (size_t i = 0; i < N * 4; i++)
         many[i].latency_ns += (spd_ns)(i / 100) * 100 * SPD_NS_PER_MS;
-    assert_int_equal(spd_timer_jump_find(many, N * 4, 100 * SPD_NS_PER_MS, NULL, &found),
+    assert_int_equal(spd_timer_jump_find(many, N * 4, 100 * SPD_NS_PER_MS, NULL, NULL, &found),
                      SPD_ERR_OK);
     assert_int_equal(found.n, SPD_JUMPS_MAX);
     assert_true(found.full);
@@ -458,7 +463,7 @@ static void what_tells_nothing_has_no_jumps(void **state)
     (void)state;
     make_quiet();
     for (size_t n = 0; n < 40; n++) {
-        assert_int_equal(spd_timer_jump_find(points, n, 0, NULL, &found), SPD_ERR_OK);
+        assert_int_equal(spd_timer_jump_find(points, n, 0, NULL, NULL, &found), SPD_ERR_OK);
         assert_int_equal(found.n, 0);
     }
     for (size_t i = 0; i < N; i++)
@@ -482,7 +487,7 @@ static void impossible_stamps_do_no_harm(void **state)
                 .latency_ns = (spd_ns)spd_random_u64(&random) >> (round % 7 * 9),
                 .seq = (uint32_t)i,
             };
-        assert_int_equal(spd_timer_jump_find(points, 300, round % 2 ? INT64_MAX : 0, NULL, &found),
+        assert_int_equal(spd_timer_jump_find(points, 300, round % 2 ? INT64_MAX : 0, NULL, NULL, &found),
                          SPD_ERR_OK);
         spd_timer_jump_correct(points, 300, &found);
     }
