@@ -18,8 +18,9 @@ enum {
 
 /* Stamps are not finer. */
 #define NOISE_LEAST_NS 50
-/* A drift beyond this is a queue: see SPD_SKEW_MAX_PPB. */
-#define DRIFT_MAX 1e-3
+/* Not of clocks alone (SPD_SKEW_MAX_PPB): also of a queue that fills or drains
+ * evenly, on whose slope a ladder of jumps would fit. */
+#define DRIFT_MAX 1e-2
 
 /* ---- drift: skew is not removed yet, and must not look like a step ---- */
 

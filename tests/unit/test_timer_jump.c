@@ -414,6 +414,28 @@ static void round_trips_tell_a_new_path_from_a_clock(void **state)
     assert_int_equal(found.n, 0);
 }
 
+/* A queue that fills evenly for the whole session, whatever is beside it. */
+static void a_ramp_is_no_ladder_of_jumps(void **state)
+{
+    struct spd_random random = spd_random_start(__func__);
+    static const double growths_ppm[] = { 300, 1500, 3000, -3000 };
+    size_t n_jumps = 0;
+
+    (void)state;
+    for (size_t g = 0; g < N_ROWS(growths_ppm); g++)
+        for (int seed = 0; seed < 50; seed++) {
+            struct flow_sim sim = flow_sim_default();
+
+            sim.load = FLOW_HALF;
+            sim.growth_ppb = growths_ppm[g] * 1e3;
+            sim.path_ns = 500 * SPD_NS_PER_MS;
+            flow_sim_run(&sim, &random, points, NULL);
+            n_jumps += find(0).n;
+        }
+    printf("%zu jumps in %d ramps\n", n_jumps, 50 * (int)N_ROWS(growths_ppm));
+    assert_int_equal(n_jumps, 0);
+}
+
 static void lost_packets_around_a_jump_do_not_hide_it(void **state)
 {
     (void)state;
@@ -487,8 +509,9 @@ static void impossible_stamps_do_no_harm(void **state)
                 .latency_ns = (spd_ns)spd_random_u64(&random) >> (round % 7 * 9),
                 .seq = (uint32_t)i,
             };
-        assert_int_equal(spd_timer_jump_find(points, 300, round % 2 ? INT64_MAX : 0, NULL, NULL, &found),
-                         SPD_ERR_OK);
+        assert_int_equal(
+            spd_timer_jump_find(points, 300, round % 2 ? INT64_MAX : 0, NULL, NULL, &found),
+            SPD_ERR_OK);
         spd_timer_jump_correct(points, 300, &found);
     }
 }
@@ -509,6 +532,7 @@ int main(void)
         cmocka_unit_test(steps_of_different_amounts_are_found),
         cmocka_unit_test(a_lone_step_with_another_amount_given_is_a_step),
         cmocka_unit_test(round_trips_tell_a_new_path_from_a_clock),
+        cmocka_unit_test(a_ramp_is_no_ladder_of_jumps),
         cmocka_unit_test(lost_packets_around_a_jump_do_not_hide_it),
         cmocka_unit_test(more_jumps_than_the_list_holds_are_admitted),
         cmocka_unit_test(what_tells_nothing_has_no_jumps),
