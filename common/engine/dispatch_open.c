@@ -154,7 +154,7 @@ enum spd_err spd_dispatch_create(struct spd_cport *port, uintptr_t key,
     d->plan = *plan;
     d->gap_limit_ns = spec->gap_limit_ns;
     d->counter_hz = spd_clock_frequency_hz();
-    spd_stamp_ahead_init(&d->ahead);
+    spd_stamp_ahead_init(&d->ahead, SPD_STAMP_AHEAD_IN_A_ROW);
     synchronised = spd_clock_is_synchronised(&error_ns);
     d->error_estimate = spd_error_estimate_encode(synchronised == 1, false, error_ns);
     spd_cport_facts(port, &port_facts);

@@ -146,7 +146,7 @@ enum spd_err spd_flows_create(const struct spd_flows_spec *spec, struct spd_ring
     f->slack_ns = spd_sched_wait_slack_ns();
     f->record.n_flows = spec->n_flows;
     f->record.seed = spec->seed;
-    spd_stamp_ahead_init(&f->ahead);
+    spd_stamp_ahead_init(&f->ahead, SPD_STAMP_AHEAD_AFTER_A_PAUSE);
     synchronised = spd_clock_is_synchronised(&error_ns);
     f->error_estimate = spd_error_estimate_encode(synchronised == 1, false, error_ns);
     for (size_t i = 0; i < spec->n_flows && !err; i++)

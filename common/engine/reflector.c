@@ -15,21 +15,24 @@
 #include "common/engine/reflector_sessions.h"
 #include "common/engine/stamp_ahead.h"
 #include "common/sys/clock.h"
+#include "common/sys/warmup.h"
 #include "common/wire/ntptime.h"
 #include "common/wire/stamp.h"
 
-#define BATCH_MAX 64
-#define EVENTS_MAX 64
+#define BATCH_MAX       64
+#define EVENTS_MAX      64
 #define MEASURE_EVERY   8
+#define PAUSE_NS        (200 * SPD_NS_PER_US)
 #define HOUSEKEEPING_NS SPD_NS_PER_S
-#define DRAIN_ATTEMPTS 3
+#define DRAIN_ATTEMPTS  3
 
 enum op_kind { OP_RECEIVE = 1, OP_SEND = 2 };
 
 struct listener {
     struct spd_udp *udp;
     struct spd_udp_facts facts;
-    bool wildcard; /* replies must name the address that was asked */
+    bool wildcard;             /* replies must name the address that was asked */
+    struct spd_warmup *warmup; /* or NULL */
 };
 
 struct spd_reflector {
@@ -42,6 +45,9 @@ struct spd_reflector {
     struct spd_reflector_sessions *sessions;
     struct spd_reflector_counters counters;
     struct spd_stamp_ahead ahead;
+    struct spd_stamp_ahead ahead_cold; /* for the first send after a pause */
+    spd_ns last_stamp_ns;
+    bool cold; /* the next send is that */
     struct spd_unit *batch[BATCH_MAX];
     unsigned n_batch;
     unsigned n_flushes;
@@ -78,15 +84,22 @@ static void queue_receive(struct spd_reflector *r, struct spd_unit *unit)
 
 /* The stamps are written last, each for the moment at which its packet will
  * leave. */
-static void stamp_batch(struct spd_reflector *r)
+static void stamp_batch(struct spd_reflector *r, const struct spd_stamp_ahead *ahead)
 {
     spd_wall now = spd_clock_wall();
 
+    r->last_stamp_ns = now.ns;
     for (unsigned i = 0; i < r->n_batch; i++) {
-        spd_wall leaves = spd_wall_add(now, spd_stamp_ahead_offset(&r->ahead, i));
+        spd_wall leaves = spd_wall_add(now, spd_stamp_ahead_offset(ahead, i));
 
         spd_stamp_set_timestamp(r->batch[i]->data, spd_ntptime_from_wall(leaves));
     }
+}
+
+/* Whether the caches have had time to go cold since the last send. */
+static bool after_pause(const struct spd_reflector *r, spd_wall dequeued)
+{
+    return dequeued.ns - r->last_stamp_ns > PAUSE_NS || dequeued.ns < r->last_stamp_ns;
 }
 
 /* Hand the batch over. What that takes is measured now and then only: reading
@@ -94,19 +107,22 @@ static void stamp_batch(struct spd_reflector *r)
 static void flush(struct spd_reflector *r)
 {
     unsigned n = r->n_batch;
-    bool measure = r->n_flushes++ % MEASURE_EVERY == 0;
+    struct spd_stamp_ahead *ahead = r->cold ? &r->ahead_cold : &r->ahead;
+    bool measure = r->cold || r->n_flushes++ % MEASURE_EVERY == 0;
     spd_ticks before = { 0 };
 
     if (n == 0)
         return;
+    if (r->cold)
+        spd_warmup_run(r->listeners[r->batch[0]->tag].warmup);
     if (measure)
         before = spd_clock_now();
-    stamp_batch(r);
+    stamp_batch(r, ahead);
     r->n_batch = 0;
+    r->cold = false;
     (void)spd_cport_commit(r->port, NULL);
     if (measure)
-        spd_stamp_ahead_learn(&r->ahead,
-                              spd_ticks_diff_ns(spd_clock_now(), before, r->counter_hz), n);
+        spd_stamp_ahead_learn(ahead, spd_ticks_diff_ns(spd_clock_now(), before, r->counter_hz), n);
 }
 
 static int reply_tclass(const struct spd_reflector *r, const struct spd_unit *unit)
@@ -150,8 +166,7 @@ static bool may_answer(const struct spd_reflector *r, const struct spd_unit *uni
 
 /* RFC 8762 section 4.3: the Sequence Number of the reply. */
 static enum spd_err reply_seq(struct spd_reflector *r, const struct spd_unit *unit,
-                              const struct spd_stamp_request *request, spd_ns now_ns,
-                              uint32_t *seq)
+                              const struct spd_stamp_request *request, spd_ns now_ns, uint32_t *seq)
 {
     struct spd_reflector_session_key key = { .sender = unit->meta.from, .ssid = request->ssid };
 
@@ -165,8 +180,7 @@ static enum spd_err reply_seq(struct spd_reflector *r, const struct spd_unit *un
 }
 
 /* Check a received packet and queue its reply; false when it gets none. */
-static bool answer(struct spd_reflector *r, struct spd_unit *unit, spd_wall dequeued,
-                   spd_ns now_ns)
+static bool answer(struct spd_reflector *r, struct spd_unit *unit, spd_wall dequeued, spd_ns now_ns)
 {
     struct spd_stamp_request request;
     struct spd_stamp_reply reply;
@@ -269,6 +283,7 @@ enum spd_err spd_reflector_step(struct spd_reflector *r, spd_ns max_wait_ns,
     if (err && err != SPD_ERR_TIMEOUT)
         return err;
     dequeued = spd_clock_wall();
+    r->cold = after_pause(r, dequeued);
     now_ns = steady_ns(r);
     for (size_t i = 0; i < n; i++) {
         struct spd_completion *c = &events[i];
@@ -310,14 +325,14 @@ static enum spd_err open_listener(struct spd_reflector *r, size_t i, const struc
     enum spd_err err;
 
     if (r->config.interface_name)
-        strncpy(config.interface_name, r->config.interface_name,
-                sizeof(config.interface_name) - 1);
+        strncpy(config.interface_name, r->config.interface_name, sizeof(config.interface_name) - 1);
     err = spd_udp_open(r->port, r->first_key + i, &config, &l->udp, diag);
     if (err)
         return err;
     r->n_listeners = i + 1;
     l->wildcard = spd_addr_is_any(address);
     spd_udp_facts(l->udp, &l->facts);
+    (void)spd_warmup_create((enum spd_family)address->family, &l->warmup);
     for (unsigned k = 0; k < r->config.n_receives; k++) {
         struct spd_unit *unit = spd_packet_heap_unit(r->heap, i * r->config.n_receives + k);
 
@@ -361,7 +376,8 @@ enum spd_err spd_reflector_create(struct spd_cport *port, uintptr_t first_key,
     r->config = *config;
     r->counter_hz = spd_clock_frequency_hz();
     set_defaults(&r->config);
-    spd_stamp_ahead_init(&r->ahead);
+    spd_stamp_ahead_init(&r->ahead, SPD_STAMP_AHEAD_IN_A_ROW);
+    spd_stamp_ahead_init(&r->ahead_cold, SPD_STAMP_AHEAD_AFTER_A_PAUSE);
     read_clock_quality(r);
     err = spd_packet_heap_create(config->n_listen * r->config.n_receives,
                                  r->config.max_packet_bytes, &r->heap, diag);
@@ -414,8 +430,10 @@ void spd_reflector_destroy(struct spd_reflector *r)
 
     if (!r)
         return;
-    for (size_t i = 0; i < r->n_listeners; i++)
+    for (size_t i = 0; i < r->n_listeners; i++) {
         spd_udp_close(r->listeners[i].udp);
+        spd_warmup_destroy(r->listeners[i].warmup);
+    }
     while (r->n_in_flight > 0 && n_failures < DRAIN_ATTEMPTS) {
         size_t n = 0;
 

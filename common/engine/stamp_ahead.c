@@ -1,15 +1,18 @@
 /*
- * Follows a low quantile of the cost of one send in small steps. Runs on the thread
+ * Follows a quantile of the cost of one send in small steps. Runs on the thread
  * that sends, within the hot section; integer arithmetic only.
  */
 #include "common/engine/stamp_ahead.h"
 
 /* What a send costs on a slow machine of today: only the first batches see it. */
 #define FIRST_GUESS_NS 2500
+/* Steps of a quarter of the estimate at first, of a sixty-fourth in the end. */
+#define FIRST_STEP 3
+#define STEADY     61
 
-void spd_stamp_ahead_init(struct spd_stamp_ahead *ahead)
+void spd_stamp_ahead_init(struct spd_stamp_ahead *ahead, spd_ns one_below)
 {
-    ahead->per_send_ns = FIRST_GUESS_NS;
+    *ahead = (struct spd_stamp_ahead){ .per_send_ns = FIRST_GUESS_NS, .one_below = one_below };
 }
 
 spd_ns spd_stamp_ahead_offset(const struct spd_stamp_ahead *ahead, size_t position)
@@ -24,12 +27,13 @@ void spd_stamp_ahead_learn(struct spd_stamp_ahead *ahead, spd_ns elapsed_ns, siz
     if (n == 0 || elapsed_ns < 0)
         return;
     sample = elapsed_ns / (spd_ns)n;
-    /* Steps down are seven times as long as steps up, so that the estimate rests
-     * where one sample in eight lies below it. What takes longer than that went
-     * to other things, most of them after the packet had left: waking its
-     * receiver, an interrupt. */
-    up = ahead->per_send_ns / 64 + 1;
-    down = 7 * up;
+    /* With steps down that are n - 1 times as long as steps up, the estimate
+     * rests where one sample in n lies below it. Steps are long at first, for
+     * the first guess may be far off. */
+    if (ahead->n_learned < STEADY)
+        ahead->n_learned++;
+    up = ahead->per_send_ns / (FIRST_STEP + ahead->n_learned) + 1;
+    down = (ahead->one_below - 1) * up;
     if (sample > ahead->per_send_ns)
         ahead->per_send_ns += up < sample - ahead->per_send_ns ? up : sample - ahead->per_send_ns;
     else

@@ -19,9 +19,18 @@
 
 struct spd_stamp_ahead {
     spd_ns per_send_ns; /* learned */
+    spd_ns one_below;   /* of so many samples, one lies below the estimate */
+    spd_ns n_learned;   /* up to a limit */
 };
 
-void spd_stamp_ahead_init(struct spd_stamp_ahead *ahead);
+/* Which cost is looked for. Sends one after another: what most take at least,
+ * since what takes longer went to other things, most of them after the packet
+ * had left: waking its receiver, an interrupt. A send after a pause, when
+ * caches are cold: a higher one, for there the way to the driver itself varies. */
+#define SPD_STAMP_AHEAD_IN_A_ROW      8
+#define SPD_STAMP_AHEAD_AFTER_A_PAUSE 4
+
+void spd_stamp_ahead_init(struct spd_stamp_ahead *ahead, spd_ns one_below);
 
 /* From the start of the call to the moment when packet `position` leaves. */
 spd_ns spd_stamp_ahead_offset(const struct spd_stamp_ahead *ahead, size_t position);

@@ -7,6 +7,7 @@
 
 #include "common/sys/random.h"
 #include "common/sys/tcp.h"
+#include "common/sys/warmup.h"
 
 struct streams {
     struct attempt *attempt;
@@ -87,6 +88,16 @@ static void talk(struct streams *s)
     }
 }
 
+/* A run that fails matters to nobody. */
+static void warm_up(struct attempt *attempt)
+{
+    struct spd_warmup *warmup = NULL;
+
+    if (attempt_ok(attempt, "warm-up", spd_warmup_create(SPD_FAMILY_IPV4, &warmup), NULL))
+        spd_warmup_run(warmup);
+    spd_warmup_destroy(warmup);
+}
+
 void tcp_scenario(struct attempt *attempt)
 {
     struct streams s = { .attempt = attempt };
@@ -96,6 +107,7 @@ void tcp_scenario(struct attempt *attempt)
     if (attempt_ok(attempt, "random", spd_random_fill(octets, sizeof octets, &diag), &diag) &&
         open_both(&s))
         talk(&s);
+    warm_up(attempt);
     spd_tcp_close(s.near);
     spd_tcp_close(s.far);
     spd_tcp_close(s.listener);

@@ -3,6 +3,8 @@
  */
 #include "common/engine/stamp_ahead.h"
 
+#include <stdlib.h>
+
 #include "tests/support/random.h"
 #include "tests/unit/unit.h"
 
@@ -10,7 +12,7 @@ static struct spd_stamp_ahead fresh(void)
 {
     struct spd_stamp_ahead ahead;
 
-    spd_stamp_ahead_init(&ahead);
+    spd_stamp_ahead_init(&ahead, SPD_STAMP_AHEAD_IN_A_ROW);
     return ahead;
 }
 
@@ -37,7 +39,7 @@ static void packet_leaves_half_a_send_after_those_before_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < N_ROWS(rows); i++) {
-        struct spd_stamp_ahead ahead = { rows[i].per_send_ns };
+        struct spd_stamp_ahead ahead = { .per_send_ns = rows[i].per_send_ns };
 
         assert_int_equal(spd_stamp_ahead_offset(&ahead, rows[i].position), rows[i].expected);
     }
@@ -61,6 +63,41 @@ static void cost_of_a_send_is_learned_whatever_it_is(void **state)
                 fail_msg("cost %lld in batches of %zu: learned %lld", (long long)costs_ns[i],
                          sizes[k], (long long)ahead.per_send_ns);
         }
+}
+
+/* Evenly spread costs: the share below the estimate is what was asked for. */
+static void estimate_rests_at_its_quantile(void **state)
+{
+    static const spd_ns one_below[] = { SPD_STAMP_AHEAD_IN_A_ROW, SPD_STAMP_AHEAD_AFTER_A_PAUSE,
+                                        2 };
+    struct spd_random random = spd_random_start("quantile");
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(one_below); i++) {
+        struct spd_stamp_ahead ahead;
+        spd_ns sum = 0, expected = 10000 + 10000 / one_below[i];
+
+        spd_stamp_ahead_init(&ahead, one_below[i]);
+        for (int k = 0; k < 40000; k++) {
+            spd_stamp_ahead_learn(&ahead, 10000 + (spd_ns)spd_random_below(&random, 10000), 1);
+            sum += k < 20000 ? 0 : ahead.per_send_ns;
+        }
+        if (llabs(sum / 20000 - expected) > 600)
+            fail_msg("one in %lld below: rests at %lld, not at %lld", (long long)one_below[i],
+                     (long long)(sum / 20000), (long long)expected);
+    }
+}
+
+/* Twenty bursts have twenty first packets; the estimate must not need more. */
+static void far_off_first_guess_is_mended_soon(void **state)
+{
+    struct spd_stamp_ahead ahead;
+
+    (void)state;
+    spd_stamp_ahead_init(&ahead, SPD_STAMP_AHEAD_AFTER_A_PAUSE);
+    for (int k = 0; k < 10; k++)
+        spd_stamp_ahead_learn(&ahead, 8000, 1);
+    assert_in_range(ahead.per_send_ns, 7000, 8000);
 }
 
 /* The thread was interrupted, or a clock jumped. */
@@ -113,6 +150,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packet_leaves_half_a_send_after_those_before_it),
         cmocka_unit_test(cost_of_a_send_is_learned_whatever_it_is),
+        cmocka_unit_test(estimate_rests_at_its_quantile),
+        cmocka_unit_test(far_off_first_guess_is_mended_soon),
         cmocka_unit_test(single_batch_moves_the_estimate_little),
         cmocka_unit_test(batch_that_tells_nothing_is_passed_over),
         cmocka_unit_test(estimate_stays_in_bounds_whatever_comes),
