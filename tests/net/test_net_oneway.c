@@ -6,6 +6,7 @@
 #include "tests/net/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -14,10 +15,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { N = 200, PORT = 8610, PATIENCE_S = 60, ENVIRONMENT = 3 };
+enum {
+    HEADER_MOST = 1024,
+    N = 200,
+    N_BY_HAND = 800,
+    PORT = 8610,
+    PATIENCE_S = 60,
+    ENVIRONMENT = 3
+};
 
 /* 92 bytes every 5 ms: a second in all. */
-#define STREAM "stream --one-way " NET_FAR_ADDR ":8610 --packets 200 --interval 5ms --quiet --json "
+#define STREAM_OF(n)                                                                               \
+    "stream --one-way " NET_FAR_ADDR ":8610 --packets " #n " --interval 5ms --quiet --json "
+#define STREAM         STREAM_OF(200)
+#define STREAM_BY_HAND STREAM_OF(800) /* long enough to be stopped in the middle, however slow */
 
 static const struct net_how in_far = { .host = NET_FAR };
 static const struct net_how in_near = { .host = NET_NEAR };
@@ -213,7 +224,7 @@ static void await_records(const char *path, unsigned n)
     struct stat facts;
 
     for (int i = 0; i < 1000; i++) {
-        if (stat(path, &facts) == 0 && facts.st_size > (off_t)n * 48)
+        if (stat(path, &facts) == 0 && facts.st_size > HEADER_MOST + (off_t)n * 48)
             return;
         usleep(10000);
     }
@@ -251,13 +262,14 @@ static void by_hand_at_the_sender(void **state)
         build();
         snprintf(options, sizeof(options), "%s --log %s", control ? "" : "--no-control", far);
         receiver = receive(options);
-        sender = net_start(&in_near, STREAM "%s --log %s", control ? "" : "--no-control", near);
+        sender =
+            net_start(&in_near, STREAM_BY_HAND "%s --log %s", control ? "" : "--no-control", near);
         await_records(far, 50);
         net_signal(sender, SIGINT);
         r = net_result(sender, PATIENCE_S);
         n_sent = net_int(r, "n_sent");
         assert_true(net_bool(r, "interrupted"));
-        assert_true(n_sent >= 40 && n_sent < N);
+        assert_in_range(n_sent, 40, N_BY_HAND - 1);
         r = net_result(receiver, PATIENCE_S);
         assert_string_equal(net_text(r, "ending"), "termination-packet");
         assert_int_equal(net_int(r, "n_arrived"), n_sent);
@@ -285,13 +297,14 @@ static void by_hand_at_the_receiver(void **state)
         build();
         snprintf(options, sizeof(options), "%s --log %s", control ? "" : "--no-control", far);
         receiver = receive(options);
-        sender = net_start(&in_near, STREAM "%s --log %s", control ? "" : "--no-control", near);
+        sender =
+            net_start(&in_near, STREAM_BY_HAND "%s --log %s", control ? "" : "--no-control", near);
         await_records(far, 50);
         net_signal(receiver, SIGINT);
         r = net_result(receiver, PATIENCE_S);
         n_arrived = net_int(r, "n_arrived");
         assert_string_equal(net_text(r, "ending"), "by-hand");
-        assert_true(n_arrived >= 40 && n_arrived < N);
+        assert_in_range(n_arrived, 40, N_BY_HAND - 1);
         check_far_log(far, n_arrived, "by-hand", "whole");
         r = net_result(sender, PATIENCE_S);
         if (control) {
@@ -299,11 +312,11 @@ static void by_hand_at_the_receiver(void **state)
             assert_true(net_bool(r, "interrupted"));
             assert_int_equal(net_int(r, "receiver.n_arrived"), n_arrived);
         } else {
-            assert_int_equal(net_int(r, "n_sent"), N);
+            assert_int_equal(net_int(r, "n_sent"), N_BY_HAND);
             assert_true(net_int(r, "n_unreachable") > 0);
             /* What came after it, nobody can tell. */
-            r = check_both(near, far, N, 0);
-            assert_int_equal(net_int(r, "log.n_unjudged"), N - n_arrived);
+            r = check_both(near, far, N_BY_HAND, 0);
+            assert_int_equal(net_int(r, "log.n_unjudged"), N_BY_HAND - n_arrived);
         }
         remove(near);
         remove(far);
@@ -424,12 +437,13 @@ enum { HALF_OPEN = 1000 };
 static int ready[2], go_on[2];
 
 /* A child that connects and says nothing; in the end it tells how many of its
- * connections were greeted, and how many of these were let go. */
+ * connections were greeted or let go, and how many were let go. */
 static void hold_half_open(void *argument)
 {
     static int fds[HALF_OPEN];
     struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(PORT) };
     struct rlimit limit = { 4096, 4096 };
+    struct timeval patience = { .tv_sec = 20 };
     unsigned counts[2] = { 0 };
     char octets[200];
 
@@ -444,10 +458,17 @@ static void hold_half_open(void *argument)
     if (write(ready[1], "", 1) != 1 || read(go_on[0], octets, 1) != 1)
         _exit(1);
     for (int i = 0; i < HALF_OPEN; i++) {
-        bool greeted = recv(fds[i], octets, 64, MSG_DONTWAIT | MSG_WAITALL) == 64;
+        bool greeted, let_go;
 
-        counts[0] += greeted;
-        counts[1] += greeted && recv(fds[i], octets, 1, MSG_DONTWAIT) == 0;
+        /* Where the queue of connections was full, the last step of the
+         * handshake is made again, seconds later. In a hurry the server lets
+         * go of some before their greeting has left. */
+        setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        errno = 0;
+        greeted = recv(fds[i], octets, 64, MSG_WAITALL) == 64;
+        let_go = errno == ECONNRESET || recv(fds[i], octets, 1, MSG_DONTWAIT) == 0;
+        counts[0] += greeted || let_go;
+        counts[1] += let_go;
     }
     if (write(ready[1], counts, sizeof(counts)) != sizeof(counts))
         _exit(1);
@@ -476,7 +497,7 @@ static void half_open_connections_do_not_keep_others_out(void **state)
         close(ready[i]);
         close(go_on[i]);
     }
-    print_message("  %u of %d greeted, %u of them let go\n", counts[0], HALF_OPEN, counts[1]);
+    print_message("  %u of %d greeted or let go, %u let go\n", counts[0], HALF_OPEN, counts[1]);
     assert_int_equal(counts[0], HALF_OPEN);
     assert_true(counts[1] >= HALF_OPEN - 200 && counts[1] < HALF_OPEN);
     net_signal(receiver, SIGINT);
