@@ -25,6 +25,7 @@ struct stream {
     struct spd_record_log *log;
     size_t test;
     struct spd_flows_record *record;
+    struct spd_log_end end; /* of the record: the log and the shown result have the same */
 };
 
 static void on_progress(void *context, size_t test, uint32_t permille)
@@ -65,12 +66,8 @@ static enum spd_err start_log(struct stream *s, const struct spd_log_header *hea
 /* What was recorded is kept whatever happened. */
 static enum spd_err finish_log(struct stream *s, struct spd_diag *diag)
 {
-    struct spd_log_end end;
-
-    if (s->record)
-        spd_flow_log_end(s->record, &end);
     return spd_record_log_finish(s->log, s->record ? &s->record->environment : NULL,
-                                 s->record ? &end : NULL, diag);
+                                 s->record ? &s->end : NULL, diag);
 }
 
 static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec,
@@ -96,6 +93,7 @@ static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec,
     spd_progress_clear(&s->progress);
     if (!s->record)
         return spd_diag_set(diag, SPD_ERR_INTERNAL, 0, "the controller's port failed");
+    spd_flow_log_end(s->record, &s->end);
     return SPD_ERR_OK;
 }
 
@@ -120,12 +118,11 @@ static int complain_silence(const struct stream *s)
 static int explain(struct stream *s, const struct spd_log_header *header,
                    const struct spd_flow_wishes *wishes, struct spd_flow_outputs *outputs)
 {
-    struct spd_log_facts facts = { .ended = true, .has_environment = true };
+    struct spd_log_facts facts = { .ended = true, .has_environment = true, .end = s->end };
     struct spd_flow_input input = { .header = header,
                                     .facts = &facts,
                                     .log_name = s->settings->log ? s->settings->log : "" };
 
-    spd_flow_log_end(s->record, &facts.end);
     facts.environment = s->record->environment;
     input.packets[0] = s->record->packets[0];
     input.n_packets[0] = facts.n_records = s->record->n_packets[0];

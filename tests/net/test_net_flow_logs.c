@@ -1,6 +1,7 @@
 /*
  * The logs of paced flows with real programs: what stampede compare makes of
- * those of stampede qos, and Ctrl-C in the middle of a test.
+ * those of stampede qos, and stampede analyze of those of stampede stream, and
+ * Ctrl-C in the middle of a test.
  */
 #include "tests/net/net.h"
 
@@ -57,7 +58,7 @@ static void check_equal(const char *what, const json_t *a, const json_t *b)
                        json_dumps(b, JSON_SORT_KEYS | JSON_ENCODE_ANY) };
 
     if (strcmp(texts[0], texts[1]) != 0)
-        fail_msg("%s: qos says %s, compare %s", what, texts[0], texts[1]);
+        fail_msg("%s: measured %s, of the log %s", what, texts[0], texts[1]);
     free(texts[0]);
     free(texts[1]);
 }
@@ -246,6 +247,31 @@ static void interrupted_by_hand_the_log_is_whole(void **state)
     }
 }
 
+/* ------------------------------------------------------------------- analyze */
+
+/* Every key of what was said when it was measured is in what the log says, with
+ * the same value, and no other. */
+static void analyze_says_what_stream_said(void **state)
+{
+    json_t *measured, *analysed;
+    const char *key;
+    json_t *value;
+
+    (void)state;
+    build();
+    measured = net_result(net_start(&in_near,
+                                    "stream " NET_FAR_ADDR " --packets %d --interval 2ms --json "
+                                    "--records --quiet --log %s/stream.log",
+                                    N, folder),
+                          PATIENCE_S);
+    analysed = net_result(net_start(&in_near, "analyze %s/stream.log --json --records", folder),
+                          PATIENCE_S);
+    json_object_foreach(measured, key, value)
+        check_equal(key, value, json_object_get(analysed, key));
+    assert_int_equal(json_object_size(measured), json_object_size(analysed));
+    assert_int_equal(net_int(element(measured, "flows", 0), "forward.n_sent"), N);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -269,6 +295,7 @@ int main(int argc, char **argv)
         CASE(what_was_typed_counts_more_than_the_log),
         CASE(each_log_brings_its_own_calibration),
         CASE(interrupted_by_hand_the_log_is_whole),
+        CASE(analyze_says_what_stream_said),
     };
 
     net_use(argc - 1, argv + 1);
