@@ -30,8 +30,8 @@ static enum spd_err judge(struct spd_test_record *record, struct spd_diag *diag)
     return err;
 }
 
-static enum spd_err write_all(const struct spd_settings *settings,
-                              const struct spd_result *result, FILE *csv, struct spd_diag *diag)
+static enum spd_err write_all(const struct spd_settings *settings, const struct spd_result *result,
+                              FILE *csv, struct spd_diag *diag)
 {
     enum spd_err err = SPD_ERR_OK, shown = SPD_ERR_OK;
     struct spd_diag ignored;
@@ -48,6 +48,24 @@ static enum spd_err write_all(const struct spd_settings *settings,
     return err ? err : shown;
 }
 
+enum spd_err spd_burst_analyse(struct spd_test_record *record, struct spd_summary *out,
+                               struct spd_diag *diag)
+{
+    enum spd_err err;
+
+    if (record->n_bursts == 0) {
+        if (record->outcome.err == SPD_ERR_OK)
+            return spd_diag_set(diag, SPD_ERR_INTERRUPTED, 0,
+                                "interrupted before the first burst: nothing was measured");
+        *diag = record->outcome;
+        return diag->err;
+    }
+    err = judge(record, diag);
+    if (!err && (err = spd_summary_compute(record, out)) != SPD_ERR_OK)
+        spd_diag_set(diag, err, 0, "no memory to analyse %zu packets", record->n_packets);
+    return err;
+}
+
 int spd_burst_outcome(const struct spd_settings *settings, struct spd_test_record *record,
                       FILE *csv)
 {
@@ -59,19 +77,8 @@ int spd_burst_outcome(const struct spd_settings *settings, struct spd_test_recor
     struct spd_diag diag = { 0 };
     enum spd_err err;
 
-    if (record->n_bursts == 0) {
-        if (record->outcome.err == SPD_ERR_OK)
-            spd_diag_set(&record->outcome, SPD_ERR_INTERRUPTED, 0,
-                         "interrupted before the first burst: nothing was measured");
-        return spd_complain(&record->outcome);
-    }
     spd_host_read(&host);
-    err = judge(record, &diag);
-    if (!err) {
-        err = spd_summary_compute(record, &summary);
-        if (err)
-            spd_diag_set(&diag, err, 0, "no memory to analyse %zu packets", record->n_packets);
-    }
+    err = spd_burst_analyse(record, &summary, &diag);
     if (!err)
         err = write_all(settings, &result, csv, &diag);
     spd_summary_fini(&summary);

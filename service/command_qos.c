@@ -64,26 +64,13 @@ static void on_post(void *context, uintptr_t key, uint32_t event)
     spd_controller_cancel(q->controller, q->test);
 }
 
-static void make_header(struct qos *q)
-{
-    spd_flow_log_header(&q->spec.flows, q->settings->host, SPD_LOG_TWO_WAY, &q->header);
-    for (size_t i = 0; q->spec.n_calibration > 0 && i < q->header.n_flows; i++) {
-        char *text = q->header.flows[i].schedule;
-        size_t n = strlen(text);
-
-        q->header.flows[i].n_calibration = q->spec.n_calibration;
-        snprintf(text + n, sizeof(q->header.flows[i].schedule) - n, "; the first %u without noise",
-                 (unsigned)q->spec.n_calibration);
-    }
-}
-
 static enum spd_err run_test(struct qos *q, struct spd_diag *diag)
 {
     struct spd_controller_events events = { q, on_progress, on_finished, on_post };
     struct spd_test_flows test = { &q->spec.flows, NULL };
     enum spd_err err = SPD_ERR_OK;
 
-    make_header(q);
+    spd_qos_log_header(&q->spec, q->settings->host, &q->header);
     err = spd_controller_create(&events, &q->controller, diag);
     if (!err)
         err = spd_console_watch(spd_controller_port(q->controller), KEY_CONSOLE, diag);

@@ -97,23 +97,6 @@ static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec,
     return SPD_ERR_OK;
 }
 
-/* A reflector that never answered: the flow was lost as a whole, and why is
- * worth more than a table of nothing. */
-static int complain_silence(const struct stream *s)
-{
-    const struct spd_flow_counts *c = &s->record->counts[0];
-    char address[SPD_ADDR_TEXT_BYTES];
-    struct spd_diag diag = { 0 };
-
-    spd_addr_format(&s->record->info[0].target, address);
-    spd_diag_set(&diag, SPD_ERR_NO_REPLY, 0,
-                 "%s (%s) answered none of %u packets: check that a STAMP or TWAMP-Light "
-                 "reflector runs there (stampede reflect), and that firewalls let UDP through "
-                 "both ways",
-                 s->settings->host, address, c->n_sent);
-    return spd_complain(&diag);
-}
-
 /* The records in memory are analysed as a log of them would be. */
 static int explain(struct stream *s, const struct spd_log_header *header,
                    const struct spd_flow_wishes *wishes, struct spd_flow_outputs *outputs)
@@ -153,9 +136,8 @@ int spd_command_stream(const struct spd_settings *settings)
         code = spd_complain(&log_diag);
     if (s.record && s.record->outcome.err)
         code = spd_complain(&s.record->outcome);
-    if (s.record && s.record->counts[0].n_sent > 0 && s.record->counts[0].n_returned == 0 &&
-        !s.record->interrupted) {
-        code = code ? code : complain_silence(&s);
+    if (s.record && spd_flow_silence(s.record, settings->host, &diag)) {
+        code = code ? code : spd_complain(&diag);
         spd_flow_outputs_drop(&outputs);
     } else if (s.record && s.record->n_packets[0] > 0) {
         int shown = explain(&s, &header, &wishes, &outputs);

@@ -39,6 +39,8 @@ int spd_command_compare(const struct spd_settings *settings);
 int spd_command_receive(const struct spd_settings *settings);
 int spd_command_analyze(const struct spd_settings *settings);
 
+enum spd_exit spd_exit_code(enum spd_err err);
+
 /* "stampede: TEXT" on standard error; returns the exit code for the error. */
 int spd_complain(const struct spd_diag *diag);
 

@@ -244,3 +244,18 @@ int spd_flow_outcome(const struct spd_settings *settings, const struct spd_flow_
     free(flow);
     return err ? spd_complain(&diag) : SPD_EXIT_OK;
 }
+
+enum spd_err spd_flow_silence(const struct spd_flows_record *record, const char *host,
+                              struct spd_diag *diag)
+{
+    const struct spd_flow_counts *c = &record->counts[0];
+    char address[SPD_ADDR_TEXT_BYTES];
+
+    if (c->n_sent == 0 || c->n_returned > 0 || record->interrupted)
+        return SPD_ERR_OK;
+    return spd_diag_set(diag, SPD_ERR_NO_REPLY, 0,
+                        "%s (%s) answered none of %u packets: check that a STAMP or TWAMP-Light "
+                        "reflector runs there (stampede reflect), and that firewalls let UDP "
+                        "through both ways",
+                        host, spd_addr_format(&record->info[0].target, address), c->n_sent);
+}

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/engine/flows.h"
 #include "common/result/flow_result.h"
 #include "service/options.h"
 
@@ -32,6 +33,12 @@ enum spd_err spd_flow_outputs_open(const struct spd_settings *settings,
  * that ended it) is the caller's to tell. */
 int spd_flow_outcome(const struct spd_settings *settings, const struct spd_flow_wishes *wishes,
                      struct spd_flow_outputs *outputs, const struct spd_flow_input *input);
+
+/* A reflector that never answered: the flow was lost as a whole, and why is
+ * worth more than a table of nothing. OK when something came back or the test
+ * was interrupted; else NO_REPLY with a diag. */
+enum spd_err spd_flow_silence(const struct spd_flows_record *record, const char *host,
+                              struct spd_diag *diag);
 
 /* Close what is open, without having written. */
 void spd_flow_outputs_drop(struct spd_flow_outputs *outputs);

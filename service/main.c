@@ -59,13 +59,6 @@ const struct spd_command spd_commands[] = {
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 
-int spd_complain(const struct spd_diag *diag)
-{
-    fprintf(stderr, "stampede: %s\n", diag->text[0] ? diag->text : spd_err_text(diag->err));
-    return diag->err == SPD_ERR_INVALID || diag->err == SPD_ERR_RANGE ? SPD_EXIT_USAGE
-                                                                      : SPD_EXIT_ENVIRONMENT;
-}
-
 static const struct spd_command *find_command(const char *name)
 {
     for (size_t i = 0; i < spd_n_commands; i++)

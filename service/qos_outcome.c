@@ -17,6 +17,20 @@ struct spd_qos_outcome {
     struct spd_qos_result result;
 };
 
+void spd_qos_log_header(const struct spd_qos_spec *spec, const char *target_name,
+                        struct spd_log_header *out)
+{
+    spd_flow_log_header(&spec->flows, target_name, SPD_LOG_TWO_WAY, out);
+    for (size_t i = 0; spec->n_calibration > 0 && i < out->n_flows; i++) {
+        char *text = out->flows[i].schedule;
+        size_t n = strlen(text);
+
+        out->flows[i].n_calibration = spec->n_calibration;
+        snprintf(text + n, sizeof(out->flows[i].schedule) - n, "; the first %u without noise",
+                 (unsigned)spec->n_calibration);
+    }
+}
+
 static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_record *record,
                             const struct spd_log_header *header, struct spd_qos_outcome *o,
                             struct spd_diag *diag)

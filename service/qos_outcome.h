@@ -12,6 +12,10 @@
 
 struct spd_qos_outcome;
 
+/* Of the log of a comparison. */
+void spd_qos_log_header(const struct spd_qos_spec *spec, const char *target_name,
+                        struct spd_log_header *out);
+
 /* header is that of the test's log, whether it was kept or not; it and the
  * record must stay until destroy. Errors: NOMEM, INTERRUPTED (nothing was
  * measured), RANGE, with a diag. */

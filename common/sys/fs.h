@@ -4,6 +4,7 @@
 #ifndef SPD_SYS_FS_H
 #define SPD_SYS_FS_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "common/base/err.h"
@@ -14,5 +15,19 @@
  * blocks. Errors: IO, with the system's code in *os_code (errno on both
  * systems, since stdio gives that). */
 enum spd_err spd_fs_sync(FILE *stream, int32_t *os_code);
+
+/* A stream whose bytes end in memory: for writers that know streams only. */
+struct spd_fs_memory {
+    FILE *file;
+    char *bytes; /* the system's own; do not touch */
+    size_t n_bytes;
+};
+
+/* Errors: NOMEM, LIMIT, IO, with a diag. Close what was opened. */
+enum spd_err spd_fs_memory_open(struct spd_fs_memory *out, struct spd_diag *diag);
+
+/* Close, and give what was written, with a zero behind it; free it with free.
+ * n_bytes may be NULL. Errors: NOMEM, IO; *bytes is then NULL. */
+enum spd_err spd_fs_memory_close(struct spd_fs_memory *memory, char **bytes, size_t *n_bytes);
 
 #endif

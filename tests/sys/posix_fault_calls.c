@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -174,6 +175,7 @@ WRAP(int, getrlimit, (__rlimit_resource_t resource, struct rlimit *limit), (reso
      WAYS(EINVAL))
 WRAP(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limit), (resource, limit),
      -1, WAYS(EPERM))
+WRAP(FILE *, open_memstream, (char **bytes, size_t *n), (bytes, n), NULL, WAYS(ENOMEM))
 WRAP(ssize_t, getrandom, (void *out, size_t n, unsigned flags), (out, n, flags), -1,
      WAYS(ONCE(EINTR), ENOSYS))
 WRAP(long, sysconf, (int name), (name), -1, WAYS(EINVAL))

@@ -3,8 +3,10 @@
  */
 #include "tests/sys/posix_tcp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/sys/fs.h"
 #include "common/sys/random.h"
 #include "common/sys/tcp.h"
 #include "common/sys/warmup.h"
@@ -98,6 +100,20 @@ static void warm_up(struct attempt *attempt)
     spd_warmup_destroy(warmup);
 }
 
+static void write_to_memory(struct attempt *attempt)
+{
+    struct spd_fs_memory memory;
+    struct spd_diag diag = { 0 };
+    char *bytes = NULL;
+
+    if (!attempt_ok(attempt, "memory", spd_fs_memory_open(&memory, &diag), &diag))
+        return;
+    fputs("some", memory.file);
+    if (attempt_ok(attempt, "take memory", spd_fs_memory_close(&memory, &bytes, NULL), NULL))
+        attempt_expect(attempt, strcmp(bytes, "some") == 0, "other octets");
+    free(bytes);
+}
+
 void tcp_scenario(struct attempt *attempt)
 {
     struct streams s = { .attempt = attempt };
@@ -108,6 +124,7 @@ void tcp_scenario(struct attempt *attempt)
         open_both(&s))
         talk(&s);
     warm_up(attempt);
+    write_to_memory(attempt);
     spd_tcp_close(s.near);
     spd_tcp_close(s.far);
     spd_tcp_close(s.listener);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/sys/fs.h"
@@ -54,12 +55,35 @@ static void a_failure_gives_the_systems_code(void **state)
     remove("test_fs.tmp");
 }
 
+static void a_stream_in_memory_gives_what_was_written(void **state)
+{
+    static const size_t sizes[] = { 0, 1, 100, 70000, 3000000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct spd_fs_memory memory;
+        char *bytes = NULL;
+        size_t n = 1;
+
+        assert_int_equal(spd_fs_memory_open(&memory, NULL), SPD_ERR_OK);
+        for (size_t k = 0; k < sizes[i]; k++)
+            assert_true(putc(k % 251 ? (int)(k % 251) : '\n', memory.file) != EOF);
+        assert_int_equal(spd_fs_memory_close(&memory, &bytes, &n), SPD_ERR_OK);
+        assert_int_equal(n, sizes[i]);
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal((unsigned char)bytes[k], k % 251 ? k % 251 : '\n');
+        assert_int_equal(bytes[n], 0);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_can_be_synced),
         cmocka_unit_test(a_stream_that_is_no_file_has_nothing_to_wait_for),
         cmocka_unit_test(a_failure_gives_the_systems_code),
+        cmocka_unit_test(a_stream_in_memory_gives_what_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
