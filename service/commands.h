@@ -29,6 +29,7 @@ struct spd_command {
 
 extern const struct spd_command spd_commands[];
 extern const size_t spd_n_commands;
+const struct spd_command *spd_command_find(const char *name); /* or NULL */
 
 int spd_command_burst(const struct spd_settings *settings);
 int spd_command_reflect(const struct spd_settings *settings);
@@ -44,8 +45,9 @@ enum spd_exit spd_exit_code(enum spd_err err);
 /* "stampede: TEXT" on standard error; returns the exit code for the error. */
 int spd_complain(const struct spd_diag *diag);
 
-/* To standard output. */
 void spd_help_program(FILE *stream);
-void spd_help_command(FILE *stream, const struct spd_command *command);
+/* 24 lines of 80 columns at most, with the names alone of the options that few
+ * need; with all, everything. */
+void spd_help_command(FILE *stream, const struct spd_command *command, bool all);
 
 #endif

@@ -7,66 +7,6 @@
 #include "common/sys/console.h"
 #include "service/commands.h"
 
-const struct spd_command spd_commands[] = {
-    { "burst", SPD_COMMAND_BURST, "HOST[:PORT]",
-      "send bursts to a STAMP or TWAMP-Light reflector and explain what came back",
-      "  stampede burst 192.0.2.7 --packets 200 --size 1000\n"
-      "  stampede burst pc7.example:8620 --dscp EF --csv packets.csv\n"
-      "  stampede burst [2001:db8::7] --bursts 100 --json\n",
-      spd_command_burst, false },
-    { "reflect", SPD_COMMAND_REFLECT, NULL,
-      "answer test packets (STAMP Session-Reflector, RFC 8762) until Ctrl-C",
-      "  stampede reflect\n"
-      "  stampede reflect --listen 192.0.2.7:8620 --listen [2001:db8::7]:8620\n"
-      "  stampede reflect --stateful --max-sessions 100\n"
-      "SIGUSR1 or Ctrl-Break prints the counters; so does the end.\n",
-      spd_command_reflect, false },
-    { "stream", SPD_COMMAND_STREAM, "HOST[:PORT]",
-      "send a paced flow and show how the network delays each packet of it",
-      "  stampede stream 192.0.2.7 --profile voice --log voice.log --plot voice.svg\n"
-      "  stampede stream 192.0.2.7 --rate 24kbit --size 92 --dscp EF --json\n"
-      "  stampede stream [2001:db8::7]:8620 --bucket 1Mbit:15000 --size imix\n",
-      spd_command_stream, false },
-    { "noise", SPD_COMMAND_NOISE, "HOST[:PORT]",
-      "make background traffic at a rate, or take it (--sink)",
-      "  stampede noise --sink\n"
-      "  stampede noise 192.0.2.7 --rate 100kbit --poisson --duration 30s\n"
-      "  stampede noise 192.0.2.7:9000 --rate 2Mbit --size 64-1400\n",
-      spd_command_noise, true },
-    { "receive", SPD_COMMAND_RECEIVE, NULL,
-      "be the receiving end of one-way sessions (OWAMP-Control, RFC 4656) until Ctrl-C",
-      "  stampede receive --log sessions/\n"
-      "  stampede receive --listen 192.0.2.7:8610 --port 9000-9099\n"
-      "  stampede receive --no-control --log far.log\n",
-      spd_command_receive, false },
-    { "analyze", SPD_COMMAND_ANALYZE, "LOG...",
-      "analyse logs again: one, or those of a one-way sender and its receivers",
-      "  stampede analyze flow.log\n"
-      "  stampede analyze sender.log receiver.log --csv packets.csv\n"
-      "  stampede analyze flow.log --skew least-squares --jump 15.6ms --json\n",
-      spd_command_analyze, false },
-    { "qos", SPD_COMMAND_QOS, "HOST[:PORT]",
-      "tell what QoS does for a class, against another one in the same run",
-      "  stampede qos 192.0.2.7\n"
-      "  stampede qos 192.0.2.7 --class EF --class BE --noise 100kbit:64-1400\n"
-      "  stampede qos pc7.example --class 46:8620:200 --class AF21:8621 --plot qos.svg\n",
-      spd_command_qos, false },
-    { "compare", SPD_COMMAND_COMPARE, "LOG[#FLOW]...",
-      "compare two flows out of logs, the one with QoS first",
-      "  stampede compare with-qos.log without.log\n"
-      "  stampede compare run.log#EF run.log#BE --plot both.svg\n",
-      spd_command_compare, false },
-};
-const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
-
-static const struct spd_command *find_command(const char *name)
-{
-    for (size_t i = 0; i < spd_n_commands; i++)
-        if (strcmp(spd_commands[i].name, name) == 0)
-            return &spd_commands[i];
-    return NULL;
-}
-
 static int run_command(const struct spd_command *command, int argc, char **argv)
 {
     struct spd_settings settings;
@@ -75,8 +15,8 @@ static int run_command(const struct spd_command *command, int argc, char **argv)
     if (spd_options_parse(command->bit, command->operand, command->operand_optional, argc, argv,
                           &settings, &diag))
         return spd_complain(&diag);
-    if (settings.help) {
-        spd_help_command(stdout, command);
+    if (settings.help || settings.help_all) {
+        spd_help_command(stdout, command, settings.help_all);
         return SPD_EXIT_OK;
     }
     return command->run(&settings);
@@ -95,9 +35,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
-        command = argc > 2 ? find_command(argv[2]) : NULL;
+        command = argc > 2 ? spd_command_find(argv[2]) : NULL;
         if (command)
-            spd_help_command(stdout, command);
+            spd_help_command(stdout, command, false);
         else
             spd_help_program(stdout);
         return SPD_EXIT_OK;
@@ -106,7 +46,7 @@ int main(int argc, char **argv)
         puts("stampede " SPD_VERSION);
         return SPD_EXIT_OK;
     }
-    command = find_command(argv[1]);
+    command = spd_command_find(argv[1]);
     if (!command) {
         spd_diag_set(&diag, SPD_ERR_INVALID, 0, "%s: no such command; stampede --help lists them",
                      argv[1]);

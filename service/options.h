@@ -47,6 +47,7 @@ struct spd_settings {
     const char *host; /* the operand, or the first one */
     struct spd_texts operands;
     bool help;
+    bool help_all;
     bool json;
     bool records;
     bool quiet;
@@ -109,6 +110,7 @@ struct spd_option {
     const char *initial;   /* the default as one would type it; NULL: none */
     size_t offset;         /* into struct spd_settings */
     const char *help;
+    unsigned rare;         /* of these commands --help gives the name alone, --help-all the rest */
 };
 
 extern const struct spd_option spd_options[];
@@ -119,7 +121,7 @@ extern const size_t spd_n_options;
  * the one operand the command takes ("HOST"; it may be optional; with "..." behind
  * it, there may be several), or NULL for none. Errors:
  * INVALID or RANGE with a diag that names the option, what is wrong with it and
- * what it takes. With --help given, the rest is not checked. */
+ * what it takes. With --help or --help-all given, the rest is not checked. */
 enum spd_err spd_options_parse(unsigned command, const char *operand_name, bool operand_optional,
                                int argc, char **argv, struct spd_settings *out,
                                struct spd_diag *diag);

@@ -291,7 +291,7 @@ enum spd_err spd_options_parse(unsigned command, const char *operand_name, bool 
             err = parse_option(&p, argc, argv, i, &used);
         else
             err = set_operand(&p, argv[i]);
-        if (!err && out->help)
+        if (!err && (out->help || out->help_all))
             return SPD_ERR_OK;
     }
     if (!err && operand_name && !operand_optional && !out->host)
