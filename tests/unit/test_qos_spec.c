@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/sys/console.h"
 #include "tests/unit/unit.h"
 
 #define HERE "127.0.0.1"
@@ -421,6 +422,13 @@ static void whatever_is_typed_is_taken_or_refused(void **state)
     assert_true(n_taken > 0);
 }
 
+/* Sockets of Windows, for names of hosts. */
+static int set_up(void **state)
+{
+    (void)state;
+    return spd_console_init(&diag) == SPD_ERR_OK ? 0 : -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,5 +448,5 @@ int main(void)
         cmocka_unit_test(whatever_is_typed_is_taken_or_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -109,10 +109,10 @@ static void draw(const struct scenario *s, enum verdict_noise noise, struct spd_
 
 static void tell(const struct verdict_sim *sim, uint64_t seed, const struct spd_comparison *c)
 {
-    print_message("    seed %llu, noise %d: %.0f bit/s, load %.2f, %zu packets every %.1f ms: %s; "
+    print_message("    seed %llu, noise %d: %.0f bit/s, load %.2f, %u packets every %.1f ms: %s; "
                   "p95 %.2f in [%.2f, %.2f] ms, loss %.3f in [%.3f, %.3f], load %.2f of %.2f ms, "
                   "block %.0f\n",
-                  (unsigned long long)seed, sim->noise, sim->link_bps, sim->load, sim->n,
+                  (unsigned long long)seed, sim->noise, sim->link_bps, sim->load, (unsigned)sim->n,
                   1e3 * sim->interval_s, spd_verdict_text(c->verdict), c->pdv_p95_ns.value / 1e6,
                   c->pdv_p95_ns.low / 1e6, c->pdv_p95_ns.high / 1e6, c->loss_ratio.value,
                   c->loss_ratio.low, c->loss_ratio.high, (double)c->load_ns / 1e6,

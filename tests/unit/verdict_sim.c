@@ -147,7 +147,7 @@ static bool take_arrival(struct bottleneck *b, double until_s, struct packet *ou
     double class_s = b->next_class < 2 * b->sim->n ? class_at_s(b->sim, b->next_class) : INFINITY;
 
     /* The noise lasts as long as there is something for it to meet. */
-    if (isinf(class_s) || (class_s <= b->next_noise_s && class_s > until_s))
+    if (class_s == INFINITY || (class_s <= b->next_noise_s && class_s > until_s))
         return false;
     if (class_s <= b->next_noise_s) {
         *out = class_packet(b);
