@@ -211,10 +211,19 @@ static void fill_units(struct spd_flows *f, struct spd_flow *flow)
         spd_flow_queue_receive(f, flow, spd_packet_heap_unit(flow->heap, SPD_FLOW_SEND_UNITS + k));
 }
 
-/* The environment is that of the first flow: all are opened alike. */
+/* All are opened alike but for their marks: a flow that did not get its own
+ * speaks for all. */
+static const struct spd_flow *flow_to_tell_of(const struct spd_flows *f)
+{
+    for (size_t i = 0; i < f->spec.n_flows; i++)
+        if (f->flow[i].spec->info.dscp > 0 && !f->flow[i].facts.tclass_set)
+            return &f->flow[i];
+    return &f->flow[0];
+}
+
 static void note_environment(struct spd_flows *f)
 {
-    const struct spd_flow *first = &f->flow[0];
+    const struct spd_flow *first = flow_to_tell_of(f);
     struct spd_burst_spec spec = { .kernel_stamps = f->spec.kernel_stamps,
                                    .dscp = first->spec->info.dscp };
     struct spd_plan plan = { .send_buffer_bytes = SEND_BUFFER_BYTES,

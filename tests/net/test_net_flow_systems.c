@@ -156,6 +156,27 @@ static void both_systems_compare_classes_over_ipv6(void **state)
     measure_each_other("[::1]");
 }
 
+/* Also of a class that is not the first: Wine marks nothing over IPv6. */
+static void a_refused_mark_is_told_of_any_class(void **state)
+{
+    uint16_t port;
+    json_t *r;
+
+    (void)state;
+    if (!systems_have_ipv6()) {
+        printf("skipped: this host has no IPv6 loopback\n");
+        skip();
+    }
+    side_reflector(NATIVE, "[::1]", &port);
+    r = net_result(side_start(WINDOWS,
+                              "qos [::1]:%u --class BE --class EF --packets 25 --interval 10ms "
+                              "--json --quiet",
+                              port),
+                   PATIENCE_S);
+    check_marks(json_array_get(json_object_get(r, "classes"), 0));
+    check_marks(json_array_get(json_object_get(r, "classes"), 1));
+}
+
 /* -------------------------------------------------------------------- stream */
 
 static void both_systems_stream_and_analyse_each_others_logs(void **state)
@@ -355,6 +376,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(both_systems_compare_classes_over_ipv4),
         CASE(both_systems_compare_classes_over_ipv6),
+        CASE(a_refused_mark_is_told_of_any_class),
         CASE(both_systems_stream_and_analyse_each_others_logs),
         CASE(interrupted_by_hand_the_windows_log_is_whole),
         CASE(the_windows_sender_of_a_one_way_flow_ends_by_hand),
