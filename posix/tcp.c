@@ -6,16 +6,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/assert.h"
-#include "common/sys/clock.h"
 #include "posix/oserr.h"
 #include "posix/sockaddr.h"
+#include "posix/waiting.h"
 
 #define BACKLOG 128
 
@@ -137,42 +135,12 @@ enum spd_err spd_tcp_accept(struct spd_tcp *listener, struct spd_tcp **out)
     return SPD_ERR_OK;
 }
 
-/* Milliseconds for poll, rounded up; the rest of a long wait comes later. */
-static int poll_ms(spd_ns left_ns)
-{
-    spd_ns ms = left_ns / SPD_NS_PER_MS + (left_ns % SPD_NS_PER_MS != 0);
-
-    return left_ns <= 0 ? 0 : ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
-
-static spd_ns left_of(spd_ns timeout_ns, spd_ticks start)
-{
-    if (timeout_ns == SPD_NS_FOREVER) {
-        return SPD_NS_FOREVER;
-    }
-    return timeout_ns - spd_ticks_diff_ns(spd_clock_now(), start, spd_clock_frequency_hz());
-}
-
-/* As poll, but for the whole time also when a signal comes; 0 for time-out. */
-static int poll_for(struct pollfd *fds, size_t n, spd_ns timeout_ns)
-{
-    spd_ticks start = spd_clock_now();
-    spd_ns left_ns = timeout_ns;
-    int rc;
-
-    do {
-        rc = poll(fds, (nfds_t)n, poll_ms(left_ns));
-        left_ns = left_of(timeout_ns, start);
-    } while ((rc < 0 && errno == EINTR) || (rc == 0 && left_ns > 0));
-    return rc;
-}
-
 /* Returns 0 or an errno. */
 static int finish_connect(int fd, spd_ns timeout_ns)
 {
     struct pollfd want = { .fd = fd, .events = POLLOUT };
     socklen_t n = sizeof(int);
-    int rc = poll_for(&want, 1, timeout_ns);
+    int rc = spd_waiting_poll(&want, 1, timeout_ns);
     int os_errno = 0;
 
     if (rc <= 0) {
@@ -282,7 +250,7 @@ enum spd_err spd_tcp_waker_create(struct spd_tcp_waker **out, struct spd_diag *d
     if (waker == NULL) {
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the control thread");
     }
-    waker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    waker->fd = spd_waiting_waker();
     if (waker->fd < 0) {
         int os_errno = errno;
 
@@ -297,13 +265,7 @@ enum spd_err spd_tcp_waker_create(struct spd_tcp_waker **out, struct spd_diag *d
 
 void spd_tcp_waker_wake(struct spd_tcp_waker *waker)
 {
-    uint64_t one = 1;
-    ssize_t rc;
-
-    /* Full (EAGAIN) is woken too. */
-    do {
-        rc = write(waker->fd, &one, sizeof one);
-    } while (rc < 0 && errno == EINTR);
+    spd_waiting_wake(waker->fd);
 }
 
 void spd_tcp_waker_destroy(struct spd_tcp_waker *waker)
@@ -313,17 +275,6 @@ void spd_tcp_waker_destroy(struct spd_tcp_waker *waker)
     }
     close(waker->fd);
     free(waker);
-}
-
-/* A wake that cannot be read stays, and is found again. */
-static void clear(const struct spd_tcp_waker *waker)
-{
-    uint64_t count;
-    ssize_t rc;
-
-    do {
-        rc = read(waker->fd, &count, sizeof count);
-    } while (rc < 0 && errno == EINTR);
 }
 
 enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_waker *waker,
@@ -341,7 +292,7 @@ enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_w
         wants[i].is_readable = wants[i].is_writable = false;
     }
     fds[n] = (struct pollfd){ .fd = waker ? waker->fd : -1, .events = POLLIN };
-    rc = poll_for(fds, n + 1, timeout_ns);
+    rc = spd_waiting_poll(fds, n + 1, timeout_ns);
     if (rc < 0) {
         return errno == ENOMEM ? SPD_ERR_NOMEM : SPD_ERR_IO;
     }
@@ -349,7 +300,7 @@ enum spd_err spd_tcp_wait(struct spd_tcp_want *wants, size_t n, struct spd_tcp_w
         return SPD_ERR_TIMEOUT;
     }
     if (fds[n].revents != 0) {
-        clear(waker);
+        spd_waiting_clear(waker->fd);
     }
     for (size_t i = 0; i < n; i++) {
         bool failed = fds[i].revents & (POLLERR | POLLHUP | POLLNVAL);
