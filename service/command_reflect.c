@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/engine/reflector.h"
 #include "common/sys/console.h"
-#include "common/wire/stamp.h"
 #include "service/commands.h"
-#include "service/listen.h"
+#include "service/reflect_open.h"
 #include "service/reflector_counts.h"
 #include "service/shut_port.h"
 
@@ -43,28 +41,6 @@ static void on_post(void *context, const struct spd_completion *c)
         r->stop = true;
 }
 
-static enum spd_err open_reflector(struct reflect *r, struct spd_diag *diag)
-{
-    const struct spd_settings *s = r->settings;
-    struct spd_reflector_config config = {
-        .listen = r->listen.address,
-        .n_listen = r->listen.n,
-        .interface_name = s->interface_name,
-        .stateful = s->stateful,
-        .max_sessions = (size_t)s->max_sessions,
-        .idle_timeout_ns = s->idle_timeout_ns,
-        .reply_dscp = s->reply_dscp,
-        .batch = (unsigned)s->batch,
-    };
-    enum spd_err err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
-
-    if (spd_listen_without_ipv6(&r->listen, err)) {
-        config.n_listen = r->listen.n;
-        err = spd_reflector_create(r->port, KEY_REFLECTOR, &config, &r->reflector, diag);
-    }
-    return err;
-}
-
 static void announce(const struct reflect *r)
 {
     if (r->settings->quiet)
@@ -77,8 +53,7 @@ static void announce(const struct reflect *r)
         fprintf(stderr, "reflecting on %s, %s, receive stamps: %s\n",
                 spd_addr_format(&facts.local, address),
                 r->settings->stateful ? "stateful" : "stateless",
-                spd_stamp_source_text(facts.receive_stamp ? facts.receive_stamp
-                                                          : SPD_STAMP_USER));
+                spd_stamp_source_text(facts.receive_stamp ? facts.receive_stamp : SPD_STAMP_USER));
         if (facts.note[0])
             fprintf(stderr, "  note: %s\n", facts.note);
     }
@@ -93,8 +68,7 @@ static enum spd_err serve(struct reflect *r, struct spd_diag *diag)
     while (!r->stop) {
         err = spd_reflector_step(r->reflector, wait_ns, on_post, r);
         if (err && err != SPD_ERR_TIMEOUT)
-            return spd_diag_set(diag, err, 0, "the completion port failed: %s",
-                                spd_err_text(err));
+            return spd_diag_set(diag, err, 0, "the completion port failed: %s", spd_err_text(err));
     }
     return SPD_ERR_OK;
 }
@@ -104,14 +78,12 @@ int spd_command_reflect(const struct spd_settings *settings)
     struct spd_cport_config port = { .single_owner = true };
     struct reflect r = { .settings = settings };
     struct spd_diag diag = { 0 };
-    enum spd_err err = spd_listen_find(settings, SPD_STAMP_DEFAULT_PORT, &r.listen, &diag);
+    enum spd_err err = spd_cport_create(&port, &r.port, &diag);
 
-    if (!err)
-        err = spd_cport_create(&port, &r.port, &diag);
     if (!err)
         err = spd_console_watch(r.port, KEY_CONSOLE, &diag);
     if (!err)
-        err = open_reflector(&r, &diag);
+        err = spd_reflect_open(settings, r.port, KEY_REFLECTOR, &r.listen, &r.reflector, &diag);
     if (!err) {
         announce(&r);
         err = serve(&r, &diag);
