@@ -65,7 +65,7 @@ static void on_post(void *context, uintptr_t key, uint32_t event)
 static enum spd_err run_test(struct burst *b, const struct spd_burst_spec *spec,
                              const struct spd_plan *plan, struct spd_diag *diag)
 {
-    struct spd_controller_events events = { b, on_progress, on_finished, on_post };
+    struct spd_controller_events events = { b, on_progress, on_finished, on_post, NULL };
     struct spd_cport_config port = {
         .single_owner = true,
         .max_queued_sends = spec->n_packets + 8,

@@ -94,7 +94,7 @@ static int write_noise(const struct noise *n)
 static int make_noise(const struct spd_settings *settings)
 {
     struct noise n = { .settings = settings };
-    struct spd_controller_events events = { &n, on_progress, on_finished, on_post };
+    struct spd_controller_events events = { &n, on_progress, on_finished, on_post, NULL };
     struct spd_diag diag = { 0 };
     struct spd_flows_spec spec;
     struct spd_test_flows test = { &spec, NULL };

@@ -66,7 +66,7 @@ static void on_post(void *context, uintptr_t key, uint32_t event)
 
 static enum spd_err run_test(struct qos *q, struct spd_diag *diag)
 {
-    struct spd_controller_events events = { q, on_progress, on_finished, on_post };
+    struct spd_controller_events events = { q, on_progress, on_finished, on_post, NULL };
     struct spd_test_flows test = { &q->spec.flows, NULL };
     enum spd_err err = SPD_ERR_OK;
 

@@ -73,7 +73,7 @@ static enum spd_err finish_log(struct stream *s, struct spd_diag *diag)
 static enum spd_err run(struct stream *s, const struct spd_flows_spec *spec,
                         const struct spd_log_header *header, struct spd_diag *diag)
 {
-    struct spd_controller_events events = { s, on_progress, on_finished, on_post };
+    struct spd_controller_events events = { s, on_progress, on_finished, on_post, NULL };
     struct spd_test_flows test = { spec, NULL };
     enum spd_err err = spd_controller_create(&events, &s->controller, diag);
 

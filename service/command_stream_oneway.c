@@ -195,7 +195,7 @@ static enum spd_err finish_log(struct one_way *o, struct spd_diag *diag)
 
 static enum spd_err send_all(struct one_way *o, struct spd_diag *diag)
 {
-    struct spd_controller_events events = { o, on_progress, on_finished, on_post };
+    struct spd_controller_events events = { o, on_progress, on_finished, on_post, NULL };
     struct spd_test_flows test = { &o->spec, NULL };
     enum spd_err err = spd_controller_create(&events, &o->controller, diag);
 

@@ -14,7 +14,7 @@
 #define NO_TEST    SIZE_MAX
 
 struct test {
-    struct spd_test_handler *handler;
+    struct spd_test_handler *handler; /* NULL: the place is free */
     bool running;
     bool wants_turn;
 };
@@ -23,7 +23,7 @@ struct spd_controller {
     struct spd_controller_events events;
     struct spd_cport *port;
     struct test tests[SPD_CONTROLLER_TESTS_MAX];
-    size_t n_tests;
+    size_t n_tests; /* places used so far */
     size_t n_running;
     size_t turn; /* the test whose burst is on its way, or NO_TEST */
 };
@@ -61,21 +61,32 @@ static uintptr_t first_key_of(size_t test)
 enum spd_err spd_controller_start(struct spd_controller *c, const struct spd_test_kind *kind,
                                   const void *spec, size_t *test, struct spd_diag *diag)
 {
+    size_t place = 0;
     struct test *t;
     enum spd_err err;
 
-    if (c->n_tests == SPD_CONTROLLER_TESTS_MAX)
+    while (place < c->n_tests && c->tests[place].handler)
+        place++;
+    if (place == SPD_CONTROLLER_TESTS_MAX)
         return spd_diag_set(diag, SPD_ERR_LIMIT, 0, "%d tests are the most at once",
                             SPD_CONTROLLER_TESTS_MAX);
-    t = &c->tests[c->n_tests];
-    err = spd_test_handler_start(c->port, first_key_of(c->n_tests), kind, spec, &t->handler,
-                                 diag);
+    t = &c->tests[place];
+    err = spd_test_handler_start(c->port, first_key_of(place), kind, spec, &t->handler, diag);
     if (err)
         return err;
     t->running = true;
-    *test = c->n_tests++;
+    if (place == c->n_tests)
+        c->n_tests++;
+    *test = place;
     c->n_running++;
     return SPD_ERR_OK;
+}
+
+void spd_controller_release(struct spd_controller *c, size_t test)
+{
+    SPD_ASSERT(test < c->n_tests && c->tests[test].handler && !c->tests[test].running);
+    spd_test_handler_destroy(c->tests[test].handler);
+    c->tests[test].handler = NULL;
 }
 
 void spd_controller_cancel(struct spd_controller *c, size_t test)
@@ -142,7 +153,9 @@ static void on_completion(struct spd_controller *c, const struct spd_completion 
     size_t test;
 
     if (completion->key < SPD_CONTROLLER_FIRST_KEY) {
-        if (c->events.on_post)
+        if (completion->op && c->events.on_mail)
+            c->events.on_mail(c->events.context, completion->key, completion->op);
+        else if (!completion->op && c->events.on_post)
             c->events.on_post(c->events.context, completion->key, completion->n_bytes);
         return;
     }
@@ -174,7 +187,7 @@ void spd_controller_destroy(struct spd_controller *c)
     while (c->n_running > 0 && spd_controller_step(c, SPD_NS_FOREVER) > 0)
         ;
     for (size_t i = 0; i < c->n_tests; i++)
-        spd_test_handler_destroy(c->tests[i].handler);
+        spd_test_handler_destroy(c->tests[i].handler); /* NULL: released */
     spd_shut_port(c->port);
     free(c);
 }

@@ -26,8 +26,10 @@ struct spd_controller_events {
     /* The test is over: object is what its kind made. Its record may be read
      * until the controller goes. */
     void (*on_finished)(void *context, size_t test, void *object);
-    /* A post with a key below SPD_CONTROLLER_FIRST_KEY. */
+    /* A post with a key below SPD_CONTROLLER_FIRST_KEY, without an operation. */
     void (*on_post)(void *context, uintptr_t key, uint32_t n_bytes);
+    /* The same with one. */
+    void (*on_mail)(void *context, uintptr_t key, struct spd_op *op);
 };
 
 /* Errors: NOMEM, and as spd_cport_create. */
@@ -44,6 +46,10 @@ struct spd_cport *spd_controller_port(struct spd_controller *controller);
 enum spd_err spd_controller_start(struct spd_controller *controller,
                                   const struct spd_test_kind *kind, const void *spec,
                                   size_t *test, struct spd_diag *diag);
+
+/* Forget a test that has finished, its record too; its number may be given
+ * again. Allowed within on_finished. */
+void spd_controller_release(struct spd_controller *controller, size_t test);
 
 /* Let a test end with what it has so far. */
 void spd_controller_cancel(struct spd_controller *controller, size_t test);
