@@ -7,8 +7,9 @@
 #include "common/engine/reflector_sessions.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "common/engine/keyed_hash.h"
+#include "common/engine/reflector_hosts.h"
 #include "common/sys/clock.h"
 
 struct slot {
@@ -23,16 +24,20 @@ struct spd_reflector_sessions {
     size_t n_slots; /* a power of two */
     size_t n_max;
     size_t n_used;
+    uint32_t max_per_host;
+    struct spd_reflector_hosts *hosts; /* NULL when there is no limit for each */
     spd_ns idle_timeout_ns;
     spd_ns expired_at_ns;
     uint64_t secret;
 };
 
-enum spd_err spd_reflector_sessions_create(size_t n_max, spd_ns idle_timeout_ns,
+enum spd_err spd_reflector_sessions_create(size_t n_max, uint32_t max_per_host,
+                                           spd_ns idle_timeout_ns,
                                            struct spd_reflector_sessions **out)
 {
     struct spd_reflector_sessions *s;
     size_t n_slots = 16;
+    enum spd_err err = SPD_ERR_NOMEM;
 
     if (n_max == 0 || n_max > SIZE_MAX / (4 * sizeof(struct slot)))
         return SPD_ERR_INVALID;
@@ -42,52 +47,41 @@ enum spd_err spd_reflector_sessions_create(size_t n_max, spd_ns idle_timeout_ns,
     if (!s)
         return SPD_ERR_NOMEM;
     s->slots = calloc(n_slots, sizeof(*s->slots));
-    if (!s->slots) {
-        free(s);
-        return SPD_ERR_NOMEM;
-    }
+    if (!s->slots)
+        goto fail;
     s->n_slots = n_slots;
     s->n_max = n_max;
+    s->max_per_host = max_per_host;
     s->idle_timeout_ns = idle_timeout_ns;
     s->secret = spd_clock_now().ticks * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)(uintptr_t)s;
+    if (max_per_host > 0) {
+        err = spd_reflector_hosts_create(n_max, s->secret, &s->hosts);
+        if (err)
+            goto fail;
+    }
     *out = s;
     return SPD_ERR_OK;
+fail:
+    spd_reflector_sessions_destroy(s);
+    return err;
 }
 
 void spd_reflector_sessions_destroy(struct spd_reflector_sessions *s)
 {
     if (!s)
         return;
+    spd_reflector_hosts_destroy(s->hosts);
     free(s->slots);
     free(s);
-}
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h ^= v;
-    h *= UINT64_C(0xFF51AFD7ED558CCD);
-    h ^= h >> 33;
-    h *= UINT64_C(0xC4CEB9FE1A85EC53);
-    return h ^ (h >> 29);
-}
-
-static uint64_t mix_addr(uint64_t h, const struct spd_addr *a)
-{
-    uint64_t half[2];
-
-    memcpy(half, a->bytes, sizeof(half));
-    h = mix(h, half[0]);
-    h = mix(h, half[1]);
-    return mix(h, ((uint64_t)a->scope_id << 32) | ((uint64_t)a->family << 16) | a->port);
 }
 
 static size_t home_of(const struct spd_reflector_sessions *s,
                       const struct spd_reflector_session_key *key)
 {
-    uint64_t h = mix(s->secret, key->ssid);
+    uint64_t h = spd_keyed_mix(s->secret, key->ssid);
 
-    h = mix_addr(h, &key->sender);
-    h = mix_addr(h, &key->reflector);
+    h = spd_keyed_mix_addr(h, &key->sender, 1);
+    h = spd_keyed_mix_addr(h, &key->reflector, 1);
     return (size_t)h & (s->n_slots - 1);
 }
 
@@ -114,6 +108,8 @@ static void remove_slot(struct spd_reflector_sessions *s, size_t i)
 {
     size_t mask = s->n_slots - 1, j = i;
 
+    if (s->hosts)
+        spd_reflector_hosts_remove(s->hosts, &s->slots[i].key.sender);
     s->slots[i].used = false;
     s->n_used--;
     for (;;) {
@@ -151,18 +147,36 @@ size_t spd_reflector_sessions_expire(struct spd_reflector_sessions *s, spd_ns no
 
 /* When full, look for idle ones, but not more often than once a second: a
  * flood of new sessions must not buy a scan of the table for each packet. */
-static bool make_room(struct spd_reflector_sessions *s, spd_ns now_ns)
+static bool make_room(struct spd_reflector_sessions *s, size_t n_max, spd_ns now_ns)
 {
-    if (s->n_used < s->n_max)
+    if (s->n_used < n_max)
         return true;
     if (now_ns - s->expired_at_ns < SPD_NS_PER_S)
         return false;
-    return spd_reflector_sessions_expire(s, now_ns) > 0;
+    (void)spd_reflector_sessions_expire(s, now_ns);
+    return s->n_used < n_max;
+}
+
+static enum spd_err begin(struct spd_reflector_sessions *s,
+                          const struct spd_reflector_session_key *key, bool established,
+                          spd_ns now_ns)
+{
+    size_t n_max = established ? s->n_max : s->n_max - s->n_max / 4;
+
+    if (!make_room(s, n_max, now_ns))
+        return SPD_ERR_LIMIT;
+    if (s->hosts && spd_reflector_hosts_count(s->hosts, &key->sender) >= s->max_per_host)
+        return SPD_ERR_FULL;
+    s->slots[find(s, key)] = (struct slot){ .key = *key, .used = true };
+    s->n_used++;
+    if (s->hosts)
+        spd_reflector_hosts_add(s->hosts, &key->sender);
+    return SPD_ERR_OK;
 }
 
 enum spd_err spd_reflector_sessions_next(struct spd_reflector_sessions *s,
                                          const struct spd_reflector_session_key *key,
-                                         spd_ns now_ns, uint32_t *seq)
+                                         bool established, spd_ns now_ns, uint32_t *seq)
 {
     size_t i = find(s, key);
 
@@ -171,11 +185,11 @@ enum spd_err spd_reflector_sessions_next(struct spd_reflector_sessions *s,
         i = find(s, key);
     }
     if (!s->slots[i].used) {
-        if (!make_room(s, now_ns))
-            return SPD_ERR_LIMIT;
+        enum spd_err err = begin(s, key, established, now_ns);
+
+        if (err)
+            return err;
         i = find(s, key);
-        s->slots[i] = (struct slot){ .key = *key, .used = true };
-        s->n_used++;
     }
     s->slots[i].last_ns = now_ns;
     *seq = s->slots[i].next_seq++;

@@ -25,17 +25,21 @@ struct spd_reflector_session_key {
     uint16_t ssid;
 };
 
-/* Errors: NOMEM, INVALID (n_max 0). */
-enum spd_err spd_reflector_sessions_create(size_t n_max, spd_ns idle_timeout_ns,
+/* max_per_host sessions at once from one address; 0 for no such limit. Errors:
+ * NOMEM, INVALID (n_max 0). */
+enum spd_err spd_reflector_sessions_create(size_t n_max, uint32_t max_per_host,
+                                           spd_ns idle_timeout_ns,
                                            struct spd_reflector_sessions **out);
 void spd_reflector_sessions_destroy(struct spd_reflector_sessions *sessions);
 
 /* The sequence number for the next reply of this session: 0 for a new one,
  * then one more each time (it wraps at 2^32). now_ns is any steady time.
- * Errors: LIMIT when all places are taken by sessions that are not idle. */
+ * Sessions of senders that are not established (reflector_limits.h) leave a
+ * quarter of the places to those that are. Errors: LIMIT when all places are
+ * taken by sessions that are not idle; FULL when the host has its number. */
 enum spd_err spd_reflector_sessions_next(struct spd_reflector_sessions *sessions,
                                          const struct spd_reflector_session_key *key,
-                                         spd_ns now_ns, uint32_t *seq);
+                                         bool established, spd_ns now_ns, uint32_t *seq);
 
 /* End the sessions that have been idle for too long; returns how many. */
 size_t spd_reflector_sessions_expire(struct spd_reflector_sessions *sessions, spd_ns now_ns);

@@ -399,6 +399,149 @@ static void reflectors_never_answer_each_other(void **state)
     }
 }
 
+/* One that listens on some other port: our reply comes back as its reply, or as
+ * it is from an echo service. */
+static void what_came_from_us_is_not_answered_again(void **state)
+{
+    struct spd_addr listen = reflector_address(), client = client_address();
+    struct spd_reflector_config config = config_of(&listen);
+    uint8_t first[100], again[100], padded[100];
+    struct spd_stamp_reply reply,
+        other = { .seq = 5, .error_estimate = 1, .sender_ttl_known = true };
+    struct stage stage;
+    size_t n;
+
+    (void)state;
+    stage_set(&stage, &config, &client);
+    write_request(first, sizeof(first), 7, 3);
+    reply = reply_of(&stage, ask(&stage, first, sizeof(first)));
+    memcpy(again, stage.received, sizeof(again));
+    assert_int_equal(ask(&stage, again, sizeof(again)), -1);                  /* the echo */
+    other.timestamp = other.receive_timestamp = UINT64_C(0x1111222233334444); /* another clock */
+    other.sender_timestamp = reply.timestamp;
+    other.sender_seq = reply.seq;
+    assert_int_equal(spd_stamp_write_reply(again, sizeof(again), sizeof(again), &other, &n),
+                     SPD_ERR_OK);
+    memset(again + 41, 0xA5, 3); /* of TWAMP: padding follows the TTL */
+    assert_int_equal(ask(&stage, again, sizeof(again)), -1);
+    assert_int_equal(counters_of(&stage).n_loops, 2);
+    /* A sender with padding of any kind is no reflector, nor one that echoes old stamps. */
+    for (int fill = 0; fill < 256; fill++) {
+        write_request(padded, sizeof(padded), (uint32_t)fill, 3);
+        memset(padded + 16, fill, sizeof(padded) - 16);
+        assert_int_equal(ask(&stage, padded, sizeof(padded)), sizeof(padded));
+    }
+    sim_advance(10 * SPD_NS_PER_S);
+    assert_int_equal(ask(&stage, again, sizeof(again)), sizeof(again));
+    assert_int_equal(counters_of(&stage).n_loops, 2);
+    stage_strike(&stage);
+}
+
+static void reflector_on_several_ports_does_not_talk_to_itself(void **state)
+{
+    struct spd_addr listen[2] = { sim_addr4(REFLECTOR, 5001), sim_addr4(REFLECTOR, 5002) };
+    struct spd_addr client = sim_addr4(CLIENT, 5002);
+    struct spd_reflector_config config = config_of(listen);
+    struct spd_udp_send_options options = { .to = &listen[0], .tclass = -1 };
+    struct stage stage;
+    uint8_t packet[44];
+
+    (void)state;
+    config.n_listen = 2;
+    stage_set(&stage, &config, &client);
+    write_request(packet, sizeof(packet), 1, 1);
+    assert_int_equal(answer_to(&stage, packet, sizeof(packet), &options), -1);
+    assert_int_equal(counters_of(&stage).n_loops, 1);
+    stage_strike(&stage);
+}
+
+/* ---- limits ---- */
+
+static void limits_refuse_and_are_counted_by_reason(void **state)
+{
+    struct spd_addr listen = reflector_address(), client = client_address();
+    struct spd_reflector_config config = config_of(&listen);
+    struct spd_network allow;
+    struct spd_reflector_counters c;
+    struct spd_addr stranger = { .family = SPD_FAMILY_IPV4,
+                                 .port = 9,
+                                 .bytes = { 203, 0, 113, 9 } };
+    struct spd_udp_send_options forged = { .to = &listen, .from = &stranger, .tclass = -1 };
+    uint8_t packet[44];
+    struct stage stage;
+
+    (void)state;
+    assert_true(spd_network_parse("10.0.0.0/8", &allow));
+    config.allow = &allow;
+    config.n_allow = 1;
+    config.source_rate = 5;
+    config.total_rate = 100;
+    config.source_sessions = 2;
+    config.stateful = true;
+    config.never_larger = true;
+    stage_set(&stage, &config, &client);
+    allow = (struct spd_network){ 0 }; /* it keeps its own */
+    write_request(packet, sizeof(packet), 1, 1);
+    assert_int_equal(answer_to(&stage, packet, sizeof(packet), &forged), -1);
+    assert_int_equal(ask(&stage, packet, 43), -1);
+    for (uint16_t ssid = 1; ssid <= 3; ssid++) {
+        write_request(packet, sizeof(packet), 1, ssid);
+        assert_int_equal(ask(&stage, packet, sizeof(packet)), ssid <= 2 ? 44 : -1);
+    }
+    write_request(packet, sizeof(packet), 1, 1);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(ask(&stage, packet, sizeof(packet)), 44);
+    /* Time passed while there was no answer: wait for that to be used up. */
+    while (ask(&stage, packet, sizeof(packet)) == 44)
+        continue;
+    c = counters_of(&stage);
+    assert_int_equal(c.n_not_allowed, 1);
+    assert_int_equal(c.n_short, 1);
+    assert_int_equal(c.n_source_sessions_refused, 1);
+    assert_int_equal(c.n_over_source_rate, 1);
+    assert_int_equal(c.n_over_total_rate, 0);
+    assert_int_equal(c.n_sessions, 2);
+    stage_strike(&stage);
+}
+
+static void total_limit_is_counted(void **state)
+{
+    struct spd_addr listen = reflector_address(), client = client_address();
+    struct spd_reflector_config config = config_of(&listen);
+    uint8_t packet[44];
+    struct stage stage;
+
+    (void)state;
+    config.total_rate = 2;
+    stage_set(&stage, &config, &client);
+    write_request(packet, sizeof(packet), 1, 1);
+    for (int i = 0; i < 2; i++)
+        (void)ask(&stage, packet, sizeof(packet));
+    assert_int_equal(counters_of(&stage).n_over_total_rate, 1);
+    stage_strike(&stage);
+}
+
+static void limits_that_cannot_be_are_refused(void **state)
+{
+    struct spd_cport_config port_config = { .single_owner = true };
+    struct spd_addr listen = reflector_address();
+    struct spd_reflector_config config = config_of(&listen);
+    struct spd_reflector *reflector = NULL;
+    struct spd_cport *port;
+    struct spd_diag diag = { 0 };
+
+    (void)state;
+    config.total_rate = UINT32_MAX;
+    sim_set_current_host(REFLECTOR);
+    assert_int_equal(spd_cport_create(&port_config, &port, &diag), SPD_ERR_OK);
+    assert_int_equal(spd_reflector_create(port, 1, &config, &reflector, &diag), SPD_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "10000000"));
+    assert_null(reflector);
+    spd_cport_close(port);
+    spd_cport_destroy(port);
+    sim_destroy();
+}
+
 /* A forged sender must not make us answer to everybody, or to nobody. */
 static void senders_that_are_no_host_are_not_answered(void **state)
 {
@@ -697,6 +840,11 @@ int main(void)
         cmocka_unit_test(unknown_details_are_stated_as_such),
         cmocka_unit_test(what_is_no_request_is_counted_and_not_answered),
         cmocka_unit_test(reflectors_never_answer_each_other),
+        cmocka_unit_test(what_came_from_us_is_not_answered_again),
+        cmocka_unit_test(reflector_on_several_ports_does_not_talk_to_itself),
+        cmocka_unit_test(limits_refuse_and_are_counted_by_reason),
+        cmocka_unit_test(total_limit_is_counted),
+        cmocka_unit_test(limits_that_cannot_be_are_refused),
         cmocka_unit_test(senders_that_are_no_host_are_not_answered),
         cmocka_unit_test(stateful_reflector_numbers_its_replies_per_session),
         cmocka_unit_test(session_limit_and_idle_time_out_hold),

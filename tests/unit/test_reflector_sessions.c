@@ -21,7 +21,7 @@ static struct spd_reflector_sessions *table_of(size_t n_max)
 {
     struct spd_reflector_sessions *sessions = NULL;
 
-    assert_int_equal(spd_reflector_sessions_create(n_max, IDLE_NS, &sessions), SPD_ERR_OK);
+    assert_int_equal(spd_reflector_sessions_create(n_max, 0, IDLE_NS, &sessions), SPD_ERR_OK);
     return sessions;
 }
 
@@ -30,7 +30,7 @@ static uint32_t next(struct spd_reflector_sessions *sessions,
 {
     uint32_t seq = UINT32_MAX;
 
-    assert_int_equal(spd_reflector_sessions_next(sessions, key, now_ns, &seq), SPD_ERR_OK);
+    assert_int_equal(spd_reflector_sessions_next(sessions, key, true, now_ns, &seq), SPD_ERR_OK);
     return seq;
 }
 
@@ -39,9 +39,10 @@ static void table_without_places_is_refused(void **state)
     struct spd_reflector_sessions *sessions = NULL;
 
     (void)state;
-    assert_int_equal(spd_reflector_sessions_create(0, IDLE_NS, &sessions), SPD_ERR_INVALID);
-    assert_int_equal(spd_reflector_sessions_create(SIZE_MAX, IDLE_NS, &sessions), SPD_ERR_INVALID);
-    assert_int_equal(spd_reflector_sessions_create(SIZE_MAX / 64, IDLE_NS, &sessions),
+    assert_int_equal(spd_reflector_sessions_create(0, 0, IDLE_NS, &sessions), SPD_ERR_INVALID);
+    assert_int_equal(spd_reflector_sessions_create(SIZE_MAX, 0, IDLE_NS, &sessions),
+                     SPD_ERR_INVALID);
+    assert_int_equal(spd_reflector_sessions_create(SIZE_MAX / 64, 0, IDLE_NS, &sessions),
                      SPD_ERR_INVALID);
     assert_null(sessions);
     spd_reflector_sessions_destroy(NULL);
@@ -99,7 +100,7 @@ static void limit_holds_until_a_session_is_idle(void **state)
         assert_int_equal(next(sessions, &key, i * SPD_NS_PER_S), 0);
     }
     key.ssid = 999;
-    assert_int_equal(spd_reflector_sessions_next(sessions, &key, 3 * SPD_NS_PER_S, &seq),
+    assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, 3 * SPD_NS_PER_S, &seq),
                      SPD_ERR_LIMIT);
     assert_int_equal(seq, 12345);
     /* Those that are in stay in. */
@@ -107,7 +108,8 @@ static void limit_holds_until_a_session_is_idle(void **state)
     assert_int_equal(next(sessions, &key, 4 * SPD_NS_PER_S), 1);
     /* The first has been silent for the whole time-out: its place is free. */
     key.ssid = 999;
-    assert_int_equal(spd_reflector_sessions_next(sessions, &key, IDLE_NS - 1, &seq), SPD_ERR_LIMIT);
+    assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, IDLE_NS - 1, &seq),
+                     SPD_ERR_LIMIT);
     assert_int_equal(next(sessions, &key, IDLE_NS + SPD_NS_PER_S), 0);
     assert_int_equal(spd_reflector_sessions_count(sessions), 3);
     key.ssid = 101;
@@ -181,7 +183,7 @@ static void flood_of_new_sessions_is_refused_and_changes_nothing(void **state)
     for (uint32_t i = 0; i < 100000; i++) {
         key.ssid = (uint16_t)(1000 + i % 60000);
         key.sender.port = (uint16_t)(i >> 8);
-        assert_int_equal(spd_reflector_sessions_next(sessions, &key, (spd_ns)i, &seq),
+        assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, (spd_ns)i, &seq),
                          SPD_ERR_LIMIT);
     }
     key = some_key();
@@ -192,9 +194,65 @@ static void flood_of_new_sessions_is_refused_and_changes_nothing(void **state)
     spd_reflector_sessions_destroy(sessions);
 }
 
+static void each_host_has_its_number_of_sessions(void **state)
+{
+    struct spd_reflector_sessions *sessions = NULL;
+    struct spd_reflector_session_key key = some_key();
+    uint32_t seq = 12345;
+
+    (void)state;
+    assert_int_equal(spd_reflector_sessions_create(100, 3, IDLE_NS, &sessions), SPD_ERR_OK);
+    for (uint8_t host = 0; host < 10; host++) {
+        key.sender.bytes[3] = host;
+        for (uint16_t i = 0; i < 3; i++) {
+            key.sender.port = (uint16_t)(40000 + i); /* ports do not matter */
+            assert_int_equal(next(sessions, &key, i * SPD_NS_PER_S), 0);
+        }
+        key.sender.port = 50000;
+        assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, 2 * SPD_NS_PER_S, &seq),
+                         SPD_ERR_FULL);
+        assert_int_equal(seq, 12345);
+        key.sender.port = 40001;
+        assert_int_equal(next(sessions, &key, 2 * SPD_NS_PER_S), 1);
+    }
+    /* One of each has been silent for long enough: there is room for one. */
+    assert_int_equal(spd_reflector_sessions_expire(sessions, IDLE_NS), 10);
+    for (uint8_t host = 0; host < 10; host++) {
+        key.sender.bytes[3] = host;
+        key.sender.port = 50000;
+        assert_int_equal(next(sessions, &key, IDLE_NS), 0);
+        key.sender.port = 50001;
+        assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, IDLE_NS, &seq),
+                         SPD_ERR_FULL);
+    }
+    spd_reflector_sessions_destroy(sessions);
+}
+
+static void hosts_that_are_not_established_leave_a_quarter_of_the_places(void **state)
+{
+    struct spd_reflector_sessions *sessions = table_of(8);
+    struct spd_reflector_session_key key = some_key();
+    uint32_t seq;
+
+    (void)state;
+    for (uint16_t i = 0; i < 8; i++) {
+        key.ssid = i;
+        assert_int_equal(spd_reflector_sessions_next(sessions, &key, false, 0, &seq),
+                         i < 6 ? SPD_ERR_OK : SPD_ERR_LIMIT);
+    }
+    for (uint16_t i = 6; i < 9; i++) {
+        key.ssid = i;
+        assert_int_equal(spd_reflector_sessions_next(sessions, &key, true, 0, &seq),
+                         i < 8 ? SPD_ERR_OK : SPD_ERR_LIMIT);
+    }
+    spd_reflector_sessions_destroy(sessions);
+}
+
 /* ---- against a plain list ---- */
 
-#define MODEL_MAX 24
+#define MODEL_MAX          24
+#define MODEL_MAX_PER_HOST 7
+#define MODEL_HOSTS        5
 
 struct model {
     struct spd_reflector_session_key key;
@@ -209,6 +267,15 @@ static struct model *model_find(struct model *model, uint16_t ssid)
         if (model[i].used && model[i].key.ssid == ssid)
             return &model[i];
     return NULL;
+}
+
+static size_t model_of_host(const struct model *model, const struct spd_addr *host)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < MODEL_MAX; i++)
+        n += model[i].used && spd_addr_equal_host(&model[i].key.sender, host);
+    return n;
 }
 
 static size_t model_expire(struct model *model, spd_ns now_ns)
@@ -226,12 +293,16 @@ static size_t model_expire(struct model *model, spd_ns now_ns)
 static void table_does_what_a_plain_list_does(void **state)
 {
     struct spd_random random = spd_random_start("reflector_sessions");
-    struct spd_reflector_sessions *sessions = table_of(MODEL_MAX);
+    struct spd_reflector_sessions *sessions = NULL;
     struct model model[MODEL_MAX] = { 0 };
     struct spd_reflector_session_key key = some_key();
     spd_ns now_ns = 0, expired_at_ns = 0;
+    unsigned n_refused = 0;
 
     (void)state;
+    assert_int_equal(
+        spd_reflector_sessions_create(MODEL_MAX, MODEL_MAX_PER_HOST, IDLE_NS, &sessions),
+        SPD_ERR_OK);
     for (int step = 0; step < 200000; step++) {
         struct model *m;
         uint32_t seq = 0;
@@ -245,7 +316,8 @@ static void table_does_what_a_plain_list_does(void **state)
             continue;
         }
         key.ssid = (uint16_t)spd_random_below(&random, 40);
-        err = spd_reflector_sessions_next(sessions, &key, now_ns, &seq);
+        key.sender.bytes[3] = (uint8_t)(key.ssid % MODEL_HOSTS);
+        err = spd_reflector_sessions_next(sessions, &key, true, now_ns, &seq);
         m = model_find(model, key.ssid);
         if (m && now_ns - m->last_ns >= IDLE_NS) {
             m->used = false;
@@ -267,11 +339,18 @@ static void table_does_what_a_plain_list_does(void **state)
             assert_int_equal(err, SPD_ERR_LIMIT);
             continue;
         }
+        if (m->next_seq == 0 && model_of_host(model, &key.sender) > MODEL_MAX_PER_HOST) {
+            assert_int_equal(err, SPD_ERR_FULL);
+            n_refused++;
+            m->used = false;
+            continue;
+        }
         assert_int_equal(err, SPD_ERR_OK);
         assert_int_equal(seq, m->next_seq);
         m->next_seq++;
         m->last_ns = now_ns;
     }
+    assert_true(n_refused > 100);
     spd_reflector_sessions_destroy(sessions);
 }
 
@@ -285,6 +364,8 @@ int main(void)
         cmocka_unit_test(idle_session_begins_again),
         cmocka_unit_test(expire_ends_exactly_the_idle_ones),
         cmocka_unit_test(flood_of_new_sessions_is_refused_and_changes_nothing),
+        cmocka_unit_test(each_host_has_its_number_of_sessions),
+        cmocka_unit_test(hosts_that_are_not_established_leave_a_quarter_of_the_places),
         cmocka_unit_test(table_does_what_a_plain_list_does),
     };
 
