@@ -139,9 +139,10 @@ static void each_packet_is_drawn_or_marked_lost(void **state)
     char *text = draw(&plot);
 
     (void)state;
-    /* And one of each in the legend. */
-    assert_int_equal(count(text, "<circle"), 490 + 1);
-    assert_int_equal(count(text, "l2.4 2.4l-2.4 2.4"), 500 + 1);
+    /* One of each in the legend, and one beside the lane of the lost ones. */
+    assert_int_equal(count(text, "<circle"), 490 + 2);
+    assert_int_equal(count(text, ">lost</text>"), 1);
+    assert_int_equal(count(text, "l3.1 3.1l-3.1 3.1"), 500);
     assert_int_equal(count(text, "v11\"/>"), 10);
     assert_non_null(strstr(text, "EF: 500 packets, 10 lost"));
     assert_non_null(strstr(text, "BE: 500 packets, 0 lost"));
@@ -186,9 +187,10 @@ static void every_number_of_points_and_losses_is_drawn(void **state)
         snprintf(legend, sizeof(legend), "BE: %zu packets, %zu lost", rows[i].n, n_lost);
         CHECK_ROW(rows[i].name, strstr(text, legend) != NULL);
         if (rows[i].n <= 6000)
-            CHECK_ROW_INT(rows[i].name, count(text, "<circle"), rows[i].n - n_lost + 1);
+            CHECK_ROW_INT(rows[i].name, count(text, "<circle"),
+                          rows[i].n - n_lost + 1 + (n_lost > 0));
         else
-            CHECK_ROW_INT(rows[i].name, count(text, "<circle"), 1);
+            CHECK_ROW_INT(rows[i].name, count(text, "<circle"), 1 + (n_lost > 0));
         CHECK_ROW(rows[i].name, (count(text, "v11\"/>") > 0) == (n_lost > 0));
         free(text);
         free(p);
@@ -196,7 +198,7 @@ static void every_number_of_points_and_losses_is_drawn(void **state)
 }
 
 /* Above the limit columns are drawn: the one packet that stands out is in one
- * that reaches to the top of the panel, at y = 92. */
+ * that reaches to the top of the panel, at y = 85. */
 static void an_extreme_among_many_is_still_there(void **state)
 {
     struct spd_plot_point *p = points(200000, 0, 0);
@@ -210,7 +212,7 @@ static void an_extreme_among_many_is_still_there(void **state)
     p[123456].latency_ns = 100 * SPD_NS_PER_MS;
     p[123457].latency_ns = p[5].latency_ns = SPD_NS_UNKNOWN;
     text = draw(&plot);
-    assert_int_equal(count(text, "V91.5\"/>"), 1);
+    assert_int_equal(count(text, "V84.0\"/>"), 1);
     /* What is lost is no latency: nothing lies far outside of the picture. */
     for (const char *digits = text; *digits; digits += n_digits ? n_digits : 1) {
         n_digits = strspn(digits, "0123456789");
@@ -262,10 +264,84 @@ static void a_legend_stays_within_the_picture(void **state)
     text = draw(&plot);
     for (const char *at = text; (at = strstr(at, "<text x=\"")) != NULL; at++)
         assert_in_range(strtol(at + 9, NULL, 10), 0, 960 - 200);
-    assert_int_equal(count(text, "y=\"62\">EF"), 3);
-    assert_int_equal(count(text, "y=\"82\">EF"), 1);
-    assert_int_equal(count(text, "y=\"102\">Normalised"), 1);
+    assert_int_equal(count(text, "y=\"51\">EF"), 3);
+    assert_int_equal(count(text, "y=\"71\">EF"), 1);
+    assert_int_equal(count(text, "y=\"95\">Normalised"), 1);
     free(text);
+}
+
+/* A verdict of two sentences is longer than the picture is wide. */
+static void long_texts_are_broken_into_lines(void **state)
+{
+    struct spd_plot_point p[] = { { 0, 0 }, { 1, 100 } };
+    char wide[300], *text;
+    struct spd_plot plot = {
+        .title = "t", .subtitle = wide, .n_series = 1, .series = { { "EF", p, 2 } }
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wide); i++)
+        wide[i] = i % 10 == 9 ? ' ' : 'a';
+    wide[sizeof(wide) - 1] = '\0';
+    text = draw(&plot);
+    assert_int_equal(count(text, "<text class=\"s\" x=\"86\""), 3);
+    assert_int_equal(count(text, "aaaaaaaaa</text>"), 3);
+    assert_int_equal(count(text, "aaaaaaaaa"), 30);
+    free(text);
+    /* Without a blank they break anywhere but inside a character. */
+    for (size_t i = 0; i + 2 < sizeof(wide); i += 2)
+        memcpy(wide + i, "\xC3\xA9", 2);
+    wide[sizeof(wide) - 2] = '\0';
+    text = draw(&plot);
+    assert_int_equal(count(text, "\xC3\xA9"), 149);
+    assert_int_equal(count(text, ">\xA9"), 0);
+    assert_int_equal(count(text, "\xC3</text>"), 0);
+    assert_int_equal(count(text, "<text class=\"s\" x=\"86\""), 2);
+    free(text);
+}
+
+static void sequence_numbers_are_labelled_at_round_ones(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t first, last;
+        const char *has[4], *has_not;
+    } rows[] = {
+        { "one", 7, 7, { ">7</text>" }, ">0</text>" },
+        { "behind a calibration",
+          100,
+          599,
+          { ">100</text>", ">200</text>", ">500</text>" },
+          ">599<" },
+        { "nothing round at the ends",
+          37,
+          63,
+          { ">40</text>", ">45</text>", ">60</text>" },
+          ">37<" },
+        { "many",
+          0,
+          99999999,
+          { ">0</text>", ">20000000</text>", ">80000000</text>" },
+          ">99999999<" },
+        { "up to the last one", UINT32_MAX - 9, UINT32_MAX, { ">4294967295</text>" }, ">0</text>" },
+        { "all of them", 0, UINT32_MAX, { ">0</text>", ">4000000000</text>" }, ">5000000000<" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(rows); i++) {
+        struct spd_plot_point p[] = { { rows[i].first, 1 }, { rows[i].last, 2 } };
+        struct spd_plot plot = { .title = "t",
+                                 .subtitle = "",
+                                 .n_series = 1,
+                                 .series = { { "EF", p, rows[i].first == rows[i].last ? 1 : 2 } } };
+        char *text = draw(&plot);
+
+        for (size_t k = 0; k < 4 && rows[i].has[k]; k++)
+            if (!strstr(text, rows[i].has[k]))
+                fail_msg("row \"%s\": no %s", rows[i].name, rows[i].has[k]);
+        CHECK_ROW(rows[i].name, !strstr(text, rows[i].has_not));
+        free(text);
+    }
 }
 
 static void names_of_others_stay_text(void **state)
@@ -327,6 +403,8 @@ int main(void)
         cmocka_unit_test(numbers_need_not_begin_at_0),
         cmocka_unit_test(as_many_series_as_there_may_be),
         cmocka_unit_test(a_legend_stays_within_the_picture),
+        cmocka_unit_test(long_texts_are_broken_into_lines),
+        cmocka_unit_test(sequence_numbers_are_labelled_at_round_ones),
         cmocka_unit_test(names_of_others_stay_text),
         cmocka_unit_test(long_names_are_drawn_whole),
         cmocka_unit_test(what_cannot_be_written_is_told),
