@@ -17,6 +17,7 @@ const struct spd_command spd_commands[] = {
       "  stampede reflect\n"
       "  stampede reflect --listen 192.0.2.7:8620 --listen [2001:db8::7]:8620\n"
       "  stampede reflect --stateful --max-sessions 100\n"
+      "  stampede reflect --allow 10.0.0.0/8 --source-rate 1000 --total-rate 50000\n"
       "SIGUSR1 or Ctrl-Break prints the counters; so does the end.\n",
       spd_command_reflect, false },
     { "stream", SPD_COMMAND_STREAM, "HOST[:PORT]",

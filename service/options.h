@@ -93,6 +93,11 @@ struct spd_settings {
     const char *interface_name;
     const char *source;
     struct spd_texts listen;
+    struct spd_texts allow; /* networks */
+    uint64_t source_rate;   /* 0 in these three: no limit */
+    uint64_t total_rate;
+    uint64_t source_sessions;
+    bool never_larger;
     struct spd_texts classes;
     const char *noise;
     const char *noise_host;

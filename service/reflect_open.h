@@ -9,6 +9,12 @@
 #include "service/listen.h"
 #include "service/options.h"
 
+/* What --allow names, up to SPD_TEXTS_MAX networks. Errors: INVALID with a diag
+ * that names the one that is none, or an option that has no effect without
+ * another. Opens nothing. */
+enum spd_err spd_reflect_limits(const struct spd_settings *settings, struct spd_network *allow,
+                                size_t *n_allow, struct spd_diag *diag);
+
 /* Open it on a port of which the calling thread becomes the owner. *listen is
  * where it listens then. Errors: INVALID (the settings), and as
  * spd_reflector_create. */
