@@ -14,7 +14,6 @@ const struct spd_command spd_commands[] = {
       spd_command_burst, false },
     { "reflect", SPD_COMMAND_REFLECT, NULL,
       "answer test packets (STAMP Session-Reflector, RFC 8762) until Ctrl-C",
-      "  stampede reflect\n"
       "  stampede reflect --listen 192.0.2.7:8620 --listen [2001:db8::7]:8620\n"
       "  stampede reflect --stateful --max-sessions 100\n"
       "  stampede reflect --allow 10.0.0.0/8 --source-rate 1000 --total-rate 50000\n"
