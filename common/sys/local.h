@@ -51,8 +51,9 @@ struct spd_local_config {
 
 /* Listen. Every user of this host may connect, none from another host. What a
  * listener that died has left behind is taken over. Errors, with a diag that
- * names the name and the remedy: IN_USE (another listens), PERM, NOT_FOUND (the
- * folder, the group), INVALID (the name, the descriptor), LIMIT, NOMEM, IO. */
+ * names the name and the remedy: IN_USE (another listens; on Windows also: has
+ * connections left that came in under the name), PERM, NOT_FOUND (the folder,
+ * the group), INVALID (the name, the descriptor), LIMIT, NOMEM, IO. */
 enum spd_err spd_local_listen(struct spd_local_set *set, const struct spd_local_config *config,
                               struct spd_local **out, struct spd_diag *diag);
 
@@ -79,7 +80,7 @@ struct spd_local_peer {
     const char *user_id; /* "1000", "S-1-5-21-..." */
     uint32_t pid;        /* at the time it connected; for messages only: numbers are reused */
     bool is_admin;
-    size_t n_groups; /* those in force; the primary one comes first. At most 1,024 */
+    size_t n_groups; /* those in force, each once; at most 1,024 */
     const struct spd_local_group *groups;
 };
 
