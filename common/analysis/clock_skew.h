@@ -60,7 +60,7 @@ struct spd_skew {
     size_t n_support; /* hull: packets close to the line */
 };
 
-/* Errors: NOMEM. Needs up to 20 bytes a point meanwhile (least squares none).
+/* Errors: NOMEM. Needs up to 12 bytes a point meanwhile (least squares none).
  * O(n) when the send times rise, else with the time to sort them; least
  * absolute O(n) for each of at most 40 halvings. */
 enum spd_err spd_clock_skew_estimate(const struct spd_point *points, size_t n,

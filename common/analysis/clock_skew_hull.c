@@ -66,18 +66,16 @@ static enum spd_err order_points(const struct spd_point *points, size_t n, uint3
     if (rising)
         return SPD_ERR_OK;
 
-    spd_ns *keys = malloc(n * sizeof *keys);
     uint32_t *scratch = malloc(n_known * sizeof *scratch);
-    if (keys != NULL && scratch != NULL) {
-        for (size_t i = 0; i < n; i++)
-            keys[i] = points[i].sent_ns;
-        spd_sort_items(keys, order, scratch, n_known);
-    }
-    enum spd_err err = keys != NULL && scratch != NULL ? SPD_ERR_OK : SPD_ERR_NOMEM;
-    free(keys);
+    if (scratch == NULL)
+        return SPD_ERR_NOMEM;
+    spd_sort_items(&points[0].sent_ns, sizeof *points / sizeof points->sent_ns, order, scratch,
+                   n_known);
     free(scratch);
-    return err;
+    return SPD_ERR_OK;
 }
+
+_Static_assert(sizeof(struct spd_point) % sizeof(spd_ns) == 0, "times lie at whole strides");
 
 /* Whether b lies on or above the line from a to c. Differences first: they fit
  * 64 bits for any sane stamps and are held at the ends for others. */
@@ -312,20 +310,20 @@ enum spd_err spd_skew_hull(const struct spd_point *points, size_t n,
                            const struct spd_skew_frame *frame, struct spd_skew *out)
 {
     size_t n_samples = frame->n < SAMPLES_MAX ? frame->n : SAMPLES_MAX;
-    struct hull hull = {
-        .points = points,
-        .order = malloc(frame->n * sizeof *hull.order),
-        .vertices = malloc(frame->n * sizeof *hull.vertices),
-        .distances = malloc(n_samples * sizeof *hull.distances),
-    };
+    struct hull hull = { .points = points };
     enum spd_err err = SPD_ERR_NOMEM;
 
-    if (hull.order != NULL && hull.vertices != NULL && hull.distances != NULL)
+    /* In one piece and first, as large as the list of latencies that the search
+     * for jumps has just given back: it fits there. */
+    hull.order = malloc(2 * frame->n * sizeof *hull.order);
+    hull.distances = malloc(n_samples * sizeof *hull.distances);
+    if (hull.order != NULL)
+        hull.vertices = hull.order + frame->n;
+    if (hull.order != NULL && hull.distances != NULL)
         err = order_points(points, n, hull.order, frame->n);
     if (err == SPD_ERR_OK)
         estimate(&hull, n, frame, out);
     free(hull.order);
-    free(hull.vertices);
     free(hull.distances);
     return err;
 }

@@ -183,7 +183,7 @@ static size_t order_arrivals(struct spd_flow_work *w, uint32_t *items, uint32_t 
         w->values[i] = spd_flow_received_at(w, &w->packets[w->points[i].index]);
         items[n++] = (uint32_t)i;
     }
-    spd_sort_items(w->values, items, scratch, n);
+    spd_sort_items(w->values, 1, items, scratch, n);
     return n;
 }
 

@@ -47,15 +47,17 @@ static void count_digits(const spd_ns *values, size_t n, struct histogram *h)
     }
 }
 
-static void count_digits_of_items(const spd_ns *keys, const uint32_t *items, size_t n,
-                                  struct histogram *h)
+static void count_digits_of_items(const spd_ns *keys, size_t stride, const uint32_t *items,
+                                  size_t n, struct histogram *h)
 {
     memset(h, 0, sizeof *h);
     h->in_order = true;
     for (size_t i = 0; i < n; i++) {
-        if (i > 0 && keys[items[i]] < keys[items[i - 1]])
+        spd_ns key = keys[items[i] * stride];
+
+        if (i > 0 && key < keys[items[i - 1] * stride])
             h->in_order = false;
-        count_value(h, keys[items[i]]);
+        count_value(h, key);
     }
 }
 
@@ -97,20 +99,20 @@ void spd_sort_ns(spd_ns *values, spd_ns *scratch, size_t n)
         memcpy(values, from, n * sizeof *values);
 }
 
-void spd_sort_items(const spd_ns *keys, uint32_t *items, uint32_t *scratch, size_t n)
+void spd_sort_items(const spd_ns *keys, size_t stride, uint32_t *items, uint32_t *scratch, size_t n)
 {
     struct histogram h;
     uint32_t *from = items;
     uint32_t *to = scratch;
 
-    count_digits_of_items(keys, items, n, &h);
+    count_digits_of_items(keys, stride, items, n, &h);
     if (h.in_order)
         return;
     for (unsigned d = 0; d < N_DIGITS; d++) {
         if (!places_from_counts(h.counts[d], n))
             continue;
         for (size_t i = 0; i < n; i++)
-            to[h.counts[d][digit_of(keys[from[i]], d)]++] = from[i];
+            to[h.counts[d][digit_of(keys[from[i] * stride], d)]++] = from[i];
         uint32_t *other = from;
         from = to;
         to = other;

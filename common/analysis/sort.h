@@ -14,9 +14,11 @@
 /* Ascending, in place; scratch holds n values. */
 void spd_sort_ns(spd_ns *values, spd_ns *scratch, size_t n);
 
-/* Put items, n places in keys, in the order of their keys: stable, in place.
+/* Put items, n places among keys, in the order of their keys: stable, in place.
+ * The key of place i is keys[i * stride], so that keys may lie in structs.
  * scratch holds n. Nothing is moved when they are in order already. */
-void spd_sort_items(const spd_ns *keys, uint32_t *items, uint32_t *scratch, size_t n);
+void spd_sort_items(const spd_ns *keys, size_t stride, uint32_t *items, uint32_t *scratch,
+                    size_t n);
 
 /* The value that would stand at this rank (0..n - 1) if values were sorted;
  * reorders them. Expected linear time. */

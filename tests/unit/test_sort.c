@@ -48,6 +48,9 @@ static void values_come_out_ascending(void **state)
 static void items_follow_their_keys_and_equals_keep_their_order(void **state)
 {
     struct spd_random random = spd_random_start("items_follow_their_keys");
+    static struct {
+        spd_ns key, other;
+    } things[N_MAX];
     static spd_ns keys[N_MAX];
     static uint32_t items[N_MAX], scratch[N_MAX];
 
@@ -56,10 +59,13 @@ static void items_follow_their_keys_and_equals_keep_their_order(void **state)
         size_t n_keys = random_sample(&random, keys);
         size_t n = 0;
         /* Not all keys need have an item. */
-        for (size_t i = 0; i < n_keys; i++)
+        for (size_t i = 0; i < n_keys; i++) {
+            things[i].key = keys[i];
+            things[i].other = (spd_ns)spd_random_u64(&random);
             if (round % 2 == 0 || spd_random_below(&random, 3) > 0)
                 items[n++] = (uint32_t)i;
-        spd_sort_items(keys, items, scratch, n);
+        }
+        spd_sort_items(&things[0].key, 2, items, scratch, n);
         for (size_t i = 1; i < n; i++)
             assert_true(keys[items[i - 1]] < keys[items[i]] ||
                         (keys[items[i - 1]] == keys[items[i]] && items[i - 1] < items[i]));
@@ -90,7 +96,7 @@ static void nothing_is_in_order(void **state)
 {
     (void)state;
     spd_sort_ns(NULL, NULL, 0);
-    spd_sort_items(NULL, NULL, NULL, 0);
+    spd_sort_items(NULL, 1, NULL, NULL, 0);
 }
 
 int main(void)
