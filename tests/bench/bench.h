@@ -37,10 +37,13 @@ int bench_far_socket(int domain, int type, int protocol);
 
 int64_t bench_now_ns(void);            /* CLOCK_MONOTONIC_RAW */
 int64_t bench_cpu_ns(pid_t pid);       /* processor time of a process so far */
+int64_t bench_thread_ns(pid_t tid);    /* of one thread, of any process */
 int64_t bench_quantile(int64_t *values, size_t n, double q); /* sorts */
 void bench_pin(int cpu);
 void bench_fifo(bool on);
 void bench_die(const char *what);      /* with errno; ends the program */
+void bench_remove_at_end(const char *path); /* however the program ends by itself */
+pid_t bench_start(char *const argv[]);      /* a program that prints nothing */
 
 /* One line of the table and one key of the JSON. */
 void bench_report(const char *key, double value, const char *unit, double limit,
@@ -72,5 +75,7 @@ void bench_reflect(size_t n_rounds);
 void bench_rtt(size_t n_rounds);
 void bench_stamps(size_t n_rounds);
 void bench_memory(const char *program);
+void bench_analysis(const char *program);
+void bench_log(size_t n_rounds);
 
 #endif

@@ -43,6 +43,36 @@ int64_t bench_cpu_ns(pid_t pid)
     return read_clock(clock);
 }
 
+int64_t bench_thread_ns(pid_t tid)
+{
+    char path[64], text[64] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)tid);
+    file = fopen(path, "r");
+    if (!file || !fgets(text, sizeof(text), file))
+        bench_die(path);
+    fclose(file);
+    return strtoll(text, NULL, 10);
+}
+
+static char removed[128];
+static pid_t remover;
+
+static void remove_file(void)
+{
+    if (getpid() == remover)
+        remove(removed);
+}
+
+void bench_remove_at_end(const char *path)
+{
+    if (remover == 0 && atexit(remove_file) != 0)
+        bench_die("atexit");
+    remover = getpid();
+    snprintf(removed, sizeof(removed), "%s", path);
+}
+
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

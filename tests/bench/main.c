@@ -11,8 +11,9 @@
 #include "common/sys/host.h"
 #include "tests/bench/bench.h"
 
-static pid_t start_program(char *const argv[])
+pid_t bench_start(char *const argv[])
 {
+    fflush(stdout); /* or the child would print what waits there, too */
     pid_t pid = fork();
 
     if (pid == 0) {
@@ -44,9 +45,9 @@ void bench_memory(const char *program)
                       "--packets",     "2048", "--bursts",        "3",     NULL };
     pid_t reflector = bench_far_start(subject_reflect, 9031);
 
-    bench_report("rss_peak_bytes", (double)peak_of(start_program(burst)), "bytes", 0,
+    bench_report("rss_peak_bytes", (double)peak_of(bench_start(burst)), "bytes", 0,
                  "peak memory of stampede burst, 10 bursts of 100");
-    bench_report("rss_peak_2048_bytes", (double)peak_of(start_program(large)), "bytes", 0,
+    bench_report("rss_peak_2048_bytes", (double)peak_of(bench_start(large)), "bytes", 0,
                  "peak memory of stampede burst, 3 bursts of 2,048");
     bench_far_stop(reflector);
 }
@@ -98,10 +99,12 @@ int main(int argc, char **argv)
     printf("medians of %zu rounds, interleaved\n", n_rounds);
     /* First: a child's peak counts that of the process which forked it. */
     bench_memory(program);
+    bench_analysis(program);
     bench_submit(n_rounds);
     bench_reflect(n_rounds);
     bench_rtt(n_rounds);
     bench_stamps(n_rounds);
+    bench_log(n_rounds);
     if (json)
         write_json(json, n_rounds);
     printf("%zu figures beyond their limit\n", bench_report_n_missed());
