@@ -20,8 +20,8 @@
  * How large an amount must be, in standard deviations as above, with congestion
  * in steps (test_timer_jump prints the table): from SPD_JUMP_SURE_SIGMAS on all
  * jumps were found, in their places, and none invented, in 40,000 flows with up
- * to five jumps; at 20 one in 100 is missed or misplaced; at 12 one in 50 when
- * the amount is given and three in four when it is not. Amounts that are too
+ * to five jumps; at 20 one in 150 is missed or misplaced; at 12 one in 80 when
+ * the amount is given and seven in ten when it is not. Amounts that are too
  * small are not always passed over: several may be taken for one larger amount.
  *
  * What cannot be told apart, and how it is answered:
@@ -32,7 +32,7 @@
  *     the end, and a new path with another delay, look like a jump. Round-trip
  *     times, where known, tell them apart: a jump of a clock does not change
  *     them. Without them, a link of 128 kbit/s loaded to 95 % was taken for a
- *     jump in one of 1,500 flows;
+ *     jump in one of 900 flows;
  *   - where the queue rises by about the same amount (to a third) within two
  *     packets of a jump, or drains by more than an eighth of it between two
  *     packets, the jump may be missed or misplaced;

@@ -4,9 +4,9 @@
  * All jumps have one amount, so the floor of the latencies (the empty queue)
  * lies on levels that are multiples of it. A path through the levels, that may
  * change by one at each candidate, is the better the more latencies lie on
- * their floor, and may nowhere be above a latency: a queue is never less than
- * empty. The best path is found by dynamic programming over (candidate, level),
- * after Viterbi 1967.
+ * their floor, and the worse the more lie below it: a queue is never less than
+ * empty, but an outlier must not forbid a level. The best path is found by
+ * dynamic programming over (candidate, level), after Viterbi 1967.
  */
 #include <math.h>
 #include <stdlib.h>
