@@ -10,8 +10,8 @@
 #include "common/base/err.h"
 #include "common/base/time.h"
 
-/* What is added to UTC for local time at that moment: spd_zone_offset_ns, or a
- * zone of a test's own. Whole seconds; changes at least three days apart. */
+/* What is added to UTC for local time at that moment: spd_zone_offset_ns, a zone
+ * of a test's own, or NULL for UTC. Whole seconds; changes at least three days apart. */
 typedef spd_ns spd_zone_fn(spd_wall at);
 
 struct spd_calendar {
@@ -54,14 +54,8 @@ enum spd_err spd_calendar_parse(const char *text, struct spd_calendar *out, stru
 bool spd_schedule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
                        spd_wall *out);
 
-/* How many planned times there are after `after` up to and including `until`;
- * *last is the latest of them (untouched for 0). Calendars are counted up to
- * SPD_SCHEDULE_COUNT_MAX. */
-#define SPD_SCHEDULE_COUNT_MAX 100000
-uint64_t spd_schedule_count(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
-                            spd_wall until, spd_wall *last);
-
-/* The shortest time between two planned times, of some hundreds. */
+/* The shortest time between two planned times, of some hundreds, without
+ * changes of the zone. */
 spd_ns spd_schedule_shortest_ns(const struct spd_schedule_rule *rule);
 
 #endif
