@@ -120,3 +120,13 @@ void spd_host_read(struct spd_host *out)
     (void)spd_textfile_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
                                  out->power_scheme, sizeof out->power_scheme);
 }
+
+const char *spd_host_name(char out[SPD_HOST_NAME_BYTES])
+{
+    struct utsname names;
+
+    out[0] = 0;
+    if (uname(&names) == 0)
+        snprintf(out, SPD_HOST_NAME_BYTES, "%s", names.nodename);
+    return out;
+}

@@ -54,6 +54,16 @@ const struct spd_command spd_commands[] = {
       "  stampede compare with-qos.log without.log\n"
       "  stampede compare run.log#EF run.log#BE --plot both.svg\n",
       spd_command_compare, false },
+    { "tests", SPD_COMMAND_TESTS, NULL, "list the tests that the service runs now",
+      "  stampede tests\n"
+      "  stampede tests --json\n",
+      spd_command_tests, false },
+    { "cancel", SPD_COMMAND_CANCEL, "TEST", "let a test of the service end with what it has",
+      "  stampede cancel 17\n", spd_command_cancel, false },
+    { "status", SPD_COMMAND_STATUS, NULL, "tell how the service fares",
+      "  stampede status\n"
+      "  stampede status --json\n",
+      spd_command_status, false },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

@@ -19,6 +19,8 @@ static int run_command(const struct spd_command *command, int argc, char **argv)
         spd_help_command(stdout, command, settings.help_all);
         return SPD_EXIT_OK;
     }
+    if (settings.via_service)
+        return spd_command_via_service(command, &settings, argc, argv);
     return command->run(&settings);
 }
 

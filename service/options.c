@@ -12,6 +12,8 @@
 #define RECEIVE   SPD_COMMAND_RECEIVE
 #define ANY       (BURST | REFLECT | STREAM | NOISE | RECEIVE | QOS)
 #define ANALYZE   SPD_COMMAND_ANALYZE
+#define SERVED    (BURST | STREAM | QOS)
+#define ASK       (SPD_COMMAND_TESTS | SPD_COMMAND_CANCEL | SPD_COMMAND_STATUS)
 #define AT(field) offsetof(struct spd_settings, field)
 /* Not left out of any help. */
 #define USUAL 0
@@ -121,7 +123,11 @@ const struct spd_option spd_options[] = {
       "codec assumed for voice quality", STREAM },
     { "minimum", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "NS", 0, 0, NULL, AT(minimum),
       "raw latency that counts as 0, from a calibration", STREAM },
-    { "json", 'j', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
+    { "via-service", 0, SERVED, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(via_service),
+      "run it in the service, with its rights, if it lets you", SERVED },
+    { "control", 0, SERVED | ASK, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(control),
+      "socket or pipe of the service, if not the usual one", SERVED },
+    { "json", 'j', ANY | ANALYZE | COMPARE | ASK, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
       "print the result as JSON", USUAL },
     { "records", 0, BURST | STREAM | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
       "with --json: add every packet", STREAM },
@@ -131,9 +137,9 @@ const struct spd_option spd_options[] = {
       "write one JSON object a packet, each on a line", STREAM },
     { "plot", 0, STREAM | ANALYZE | QOS | COMPARE, SPD_OPTION_TEXT, "FILE.svg", 0, 0, NULL,
       AT(plot), "draw latency over sequence number, and how it spreads", USUAL },
-    { "quiet", 'q', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
+    { "quiet", 'q', ANY | ANALYZE | COMPARE | SPD_COMMAND_CANCEL, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
       "no progress, no notices", STREAM },
-    { "help", 'h', ANY | ANALYZE | COMPARE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
+    { "help", 'h', ANY | ANALYZE | COMPARE | ASK, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
       "this help", USUAL },
     { "help-all", 0, BURST | STREAM | QOS, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help_all),
       "every option, on more than a screen", BURST | STREAM | QOS },

@@ -23,6 +23,9 @@ enum spd_command_bit {
     SPD_COMMAND_QOS = 1u << 5,
     SPD_COMMAND_COMPARE = 1u << 6,
     SPD_COMMAND_RECEIVE = 1u << 7,
+    SPD_COMMAND_TESTS = 1u << 8,
+    SPD_COMMAND_CANCEL = 1u << 9,
+    SPD_COMMAND_STATUS = 1u << 10,
 };
 
 enum spd_option_kind {
@@ -51,6 +54,8 @@ struct spd_settings {
     bool json;
     bool records;
     bool quiet;
+    bool via_service;
+    const char *control; /* endpoint of the service; NULL: the default one */
     bool spin;
     bool ipv4;
     bool ipv6;

@@ -133,3 +133,12 @@ void spd_host_read(struct spd_host *out)
     if (!spd_wine_is())
         read_power_scheme(out->power_scheme, sizeof out->power_scheme);
 }
+
+const char *spd_host_name(char out[SPD_HOST_NAME_BYTES])
+{
+    DWORD n = SPD_HOST_NAME_BYTES;
+
+    if (!GetComputerNameExA(ComputerNamePhysicalDnsHostname, out, &n))
+        out[0] = 0;
+    return out;
+}

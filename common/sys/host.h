@@ -20,4 +20,8 @@ struct spd_host {
 /* Never fails: what cannot be found out stays empty. Any thread. */
 void spd_host_read(struct spd_host *out);
 
+/* What this host is called on its network; "" where it has no name. Any thread. */
+#define SPD_HOST_NAME_BYTES 256
+const char *spd_host_name(char out[SPD_HOST_NAME_BYTES]);
+
 #endif
