@@ -162,8 +162,8 @@ static bool next_calendar(const struct spd_calendar *c, spd_zone_fn *zone, int64
     return best != INT64_MAX;
 }
 
-bool spd_schedule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
-                       spd_wall *out)
+bool spd_rule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
+                   spd_wall *out)
 {
     int64_t at_s;
 
@@ -187,12 +187,25 @@ spd_ns spd_schedule_shortest_ns(const struct spd_schedule_rule *rule)
 
     if (rule->kind == SPD_SCHEDULE_INTERVAL)
         return rule->interval_ns;
-    if (!spd_schedule_next(rule, NULL, at, &at))
+    if (!spd_rule_next(rule, NULL, at, &at))
         return shortest;
-    for (int i = 0; i < N_SAMPLES && spd_schedule_next(rule, NULL, at, &next); i++) {
+    for (int i = 0; i < N_SAMPLES && spd_rule_next(rule, NULL, at, &next); i++) {
         if (next.ns - at.ns < shortest)
             shortest = next.ns - at.ns;
         at = next;
     }
     return shortest;
+}
+
+bool spd_schedule_equal(const struct spd_schedule_rule *a, const struct spd_schedule_rule *b)
+{
+    const struct spd_calendar *x = &a->calendar, *y = &b->calendar;
+
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == SPD_SCHEDULE_INTERVAL)
+        return a->interval_ns == b->interval_ns && a->phase_ns == b->phase_ns;
+    return x->weekdays == y->weekdays && x->months == y->months && x->days == y->days &&
+           x->hours == y->hours && x->minutes == y->minutes && x->seconds == y->seconds &&
+           x->utc == y->utc;
 }

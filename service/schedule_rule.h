@@ -51,11 +51,14 @@ enum spd_err spd_calendar_parse(const char *text, struct spd_calendar *out, stru
  * Calendars for every hour of the day (*) go by real time instead: nothing is
  * added for what is skipped, and both comings count. False when there is no
  * such time within 40 years. */
-bool spd_schedule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
+bool spd_rule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
                        spd_wall *out);
 
 /* The shortest time between two planned times, of some hundreds, without
  * changes of the zone. */
 spd_ns spd_schedule_shortest_ns(const struct spd_schedule_rule *rule);
+
+/* Whether two rules plan the same times. */
+bool spd_schedule_equal(const struct spd_schedule_rule *a, const struct spd_schedule_rule *b);
 
 #endif
