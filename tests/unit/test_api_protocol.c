@@ -147,7 +147,7 @@ static void answers_are_one_line_each(void **state)
     assert_string_equal(json_string_value(json_object_get(o, "text")), "two\nlines\n");
     assert_true(json_real_value(json_object_get(json_object_get(o, "result"), "a")) == 1.5);
     assert_string_equal(json_string_value(json_object_get(o, "note")), "disk ? full");
-    assert_string_equal(json_string_value(json_object_get(o, "error_text")), "nobody\nanswers");
+    assert_string_equal(json_string_value(json_object_get(o, "error_text")), "nobody answers");
     assert_int_equal(json_integer_value(json_object_get(o, "id")), 5);
     json_decref(o);
     finished = (struct spd_api_finished){ .diag = &diag, .text = "", .json = "" };
