@@ -5,18 +5,22 @@
 #include "tests/sys/posix_faults.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <liburing.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -90,6 +94,11 @@ WRAP(ssize_t, read, (int fd, void *data, size_t n), (fd, data, n), -1, WAYS(EIO,
 WRAP(ssize_t, write, (int fd, const void *data, size_t n), (fd, data, n), -1, WAYS(ONCE(EINTR)))
 
 WRAP(int, fsync, (int fd), (fd), -1, WAYS(EIO, ENOSPC, ONCE(EINTR)))
+
+WRAP(int, flock, (int fd, int what), (fd, what), -1, WAYS(EWOULDBLOCK, ENOLCK, ONCE(EINTR)))
+WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), -1, WAYS(EROFS, EPERM))
+WRAP(int, lstat, (const char *path, struct stat *info), (path, info), -1, WAYS(EACCES))
+WRAP(int, unlink, (const char *path), (path), -1, WAYS(EROFS))
 
 /* Variable arguments: there is one more at most, passed on as it came. */
 #define WRAP_VARIADIC(name, first_type, second_type, ways)                                         \
@@ -192,6 +201,17 @@ WRAP(int, setpriority, (__priority_which_t which, id_t who, int value), (which, 
      WAYS(EACCES, EPERM))
 WRAP(int, getpriority, (__priority_which_t which, id_t who), (which, who), -1, WAYS(ESRCH))
 WRAP(unsigned, if_nametoindex, (const char *name), (name), 0, WAYS(ENODEV, EMFILE))
+
+/* --- users: an answer that fails, one that needs more room, and none --- */
+
+WRAP_CODE(getpwuid_r,
+          (uid_t uid, struct passwd *entry, char *memory, size_t n, struct passwd **out),
+          (uid, entry, memory, n, out), , WAYS(EIO, ERANGE, ONCE(EINTR)))
+WRAP_CODE(getgrgid_r, (gid_t gid, struct group *entry, char *memory, size_t n, struct group **out),
+          (gid, entry, memory, n, out), , WAYS(EIO, ERANGE, ONCE(EINTR)))
+WRAP_CODE(getgrnam_r,
+          (const char *name, struct group *entry, char *memory, size_t n, struct group **out),
+          (name, entry, memory, n, out), , WAYS(EMFILE, ERANGE, ONCE(EINTR)))
 
 int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **list);

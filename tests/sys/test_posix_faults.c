@@ -27,6 +27,7 @@
 #include "common/sys/sched.h"
 #include "common/sys/thread.h"
 #include "tests/sys/posix_exchange.h"
+#include "tests/sys/posix_local.h"
 #include "tests/sys/posix_tcp.h"
 #include "tests/sys/posix_faults.h"
 
@@ -299,6 +300,7 @@ TORTURE(facts, 0, facts_survive_every_fault)
 TORTURE(paths, 6, paths_survive_every_fault)
 TORTURE(files, 2, files_survive_every_fault)
 TORTURE(tcp_scenario, 10, tcp_survives_every_fault)
+TORTURE(local_scenario, 10, local_connections_survive_every_fault)
 TORTURE(console, 4, the_console_survives_every_fault)
 TORTURE(exchange_owned, 10, an_exchange_survives_every_fault)
 TORTURE(exchange_owned_unconnected, 10, an_unconnected_exchange_survives_every_fault)
@@ -320,6 +322,7 @@ int main(void)
         cmocka_unit_test(paths_survive_every_fault),
         cmocka_unit_test(files_survive_every_fault),
         cmocka_unit_test(tcp_survives_every_fault),
+        cmocka_unit_test(local_connections_survive_every_fault),
         cmocka_unit_test(the_console_survives_every_fault),
         cmocka_unit_test(an_exchange_survives_every_fault),
         cmocka_unit_test(an_unconnected_exchange_survives_every_fault),
