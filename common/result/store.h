@@ -70,7 +70,8 @@ struct spd_store_figures {
 /* A run of a test. Texts are UTF-8 and borrowed for the call, or by a callback
  * until it returns; NULL is taken as "", and never given. */
 struct spd_store_run {
-    int64_t id;         /* given by the store; grows; never used again */
+    int64_t id;         /* given by the store; grows, and is never used again in one database
+                            file: after a damaged one, ids start from 1 */
     const char *name;   /* of the scheduled test, or "" */
     const char *user;   /* who asked for it, or "" */
     const char *kind;   /* "burst", "stream", "qos" */
