@@ -65,9 +65,10 @@ enum spd_err spd_flow_plot_write(FILE *stream, const char *stream_name,
     enum spd_err err = SPD_ERR_OK;
     bool ok = picture != NULL;
 
-    for (size_t i = 0; i < result->n_flows && ok; i++)
-        ok = add_series(picture, result, i, SPD_FLOW_FORWARD) &&
-             add_series(picture, result, i, SPD_FLOW_REVERSE);
+    /* As in comparisons of classes, so that a class looks the same there. */
+    for (int d = SPD_FLOW_FORWARD; d <= SPD_FLOW_REVERSE; d++)
+        for (size_t i = 0; i < result->n_flows && ok; i++)
+            ok = add_series(picture, result, i, (enum spd_flow_direction)d);
     if (!ok) {
         err = spd_diag_set(diag, SPD_ERR_NOMEM, 0, "not enough memory to draw %s", stream_name);
     } else if (picture->plot.n_series == 0) {
