@@ -88,7 +88,11 @@ struct spd_comparison {
  *                    which resampling makes intervals too narrow;
  *   WORSE            the same below 0;
  *   NO_DIFFERENCE    otherwise.
- * Flows of fewer than 20 packets give NOT_ENOUGH_LOAD. Errors: NOMEM. */
+ * Flows of fewer than 20 packets give NOT_ENOUGH_LOAD. Errors: NOMEM.
+ *
+ * How often that is wrong, tests/unit/test_verdicts.c counts, on networks drawn
+ * at random that had no part in the choice of these constants: of 1,000 verdicts
+ * in each of eight scenarios at most 12. */
 enum spd_err spd_compare(const struct spd_compare_input *input, struct spd_comparison *out);
 
 #endif

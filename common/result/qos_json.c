@@ -48,12 +48,13 @@ static json_t *make_way(const struct spd_qos_way *w)
                      "pdv_max_ns", make_ns(w->pdv.max_ns), "r_factor", w->mos.r, "mos", w->mos.mos);
 }
 
-static json_t *make_skew(const struct spd_qos_skew *s)
+static json_t *make_skew(const struct spd_common_skew *s)
 {
-    if (!s->known)
+    if (s->finding == SPD_SKEW_UNKNOWN)
         return json_null();
-    return json_pack("{s:f,s:f,s:f,s:b}", "skew_ppb", s->skew_ppb, "low_ppb", s->low_ppb,
-                     "high_ppb", s->high_ppb, "removed", (int)s->removed);
+    return json_pack("{s:s,s:f,s:f,s:f,s:b}", "finding", spd_skew_finding_text(s->finding),
+                     "skew_ppb", s->skew_ppb, "low_ppb", s->low_ppb, "high_ppb", s->high_ppb,
+                     "removed", (int)spd_common_skew_is_removable(s));
 }
 
 static json_t *make_marks(const struct spd_qos_class *c)
@@ -70,7 +71,7 @@ static json_t *make_marks(const struct spd_qos_class *c)
                      "refused", make_text(m->refused), "text", spd_qos_marks_text(c, text));
 }
 
-static json_t *make_class(const struct spd_qos_class *c, const struct spd_qos_skew *skew)
+static json_t *make_class(const struct spd_qos_class *c, const struct spd_common_skew *skew)
 {
     return json_pack("{s:o,s:i,s:I,s:o,s:o,s:o,s:b,s:o}", "name", make_text(c->name), "dscp",
                      (int)c->dscp, "n_calibration", (json_int_t)c->n_calibration, way_names[0],

@@ -149,7 +149,7 @@ static void put_frame(struct spd_stream *s, const struct spd_qos_result *r,
         put(s, "clock    this host's time of day moved by %+.2f ms during the test\n",
             (double)f->clock_step_ns / 1e6);
     for (size_t i = 0; i < (r->options.together ? 1 : r->n_classes); i++)
-        if (r->skew[i].removed)
+        if (spd_common_skew_is_removable(&r->skew[i]))
             put(s, "skew     %+.2f ppm between the clocks%s%.30s, taken out\n",
                 r->skew[i].skew_ppb / 1e3, r->options.together ? "" : " of ",
                 r->options.together ? "" : r->classes[i].name);

@@ -36,44 +36,19 @@ static bool is_counted(const struct spd_flow_view *view, const struct spd_point 
 
 /* -------------------------------------------------------------------- skew */
 
-/* As if forward. */
-static struct spd_qos_skew skew_of(const struct spd_flow_view *view,
-                                   enum spd_flow_direction direction)
-{
-    const struct spd_skew *s = &view->ways[direction].summary.skew;
-    struct spd_qos_skew out = { .known = view->ways[direction].known && s->known,
-                                .skew_ppb = s->skew_ppb,
-                                .low_ppb = s->low_ppb,
-                                .high_ppb = s->high_ppb };
-
-    if (direction == SPD_FLOW_REVERSE) {
-        out.skew_ppb = -s->skew_ppb;
-        out.low_ppb = -s->high_ppb;
-        out.high_ppb = -s->low_ppb;
-    }
-    return out;
-}
-
-static void take_better(struct spd_qos_skew *best, const struct spd_qos_skew *other)
-{
-    if (other->known &&
-        (!best->known || other->high_ppb - other->low_ppb < best->high_ppb - best->low_ppb))
-        *best = *other;
-}
-
 static void find_skew(const struct spd_qos_side *sides, size_t n_sides, struct spd_qos_result *out)
 {
     for (size_t i = 0; i < n_sides; i++) {
-        struct spd_qos_skew best = { 0 };
+        struct spd_skew_estimate estimates[2 * SPD_QOS_CLASSES_MAX];
+        size_t n = 0;
 
         for (size_t k = 0; k < n_sides; k++)
-            for (int d = 0; d < 2 && (out->options.together || k == i); d++) {
-                struct spd_qos_skew other = skew_of(sides[k].view, (enum spd_flow_direction)d);
-
-                take_better(&best, &other);
-            }
-        best.removed = best.known && (best.low_ppb > 0 || best.high_ppb < 0);
-        out->skew[i] = best;
+            for (int d = 0; d < 2 && (out->options.together || k == i); d++)
+                if (sides[k].view->ways[d].known)
+                    estimates[n++] =
+                        (struct spd_skew_estimate){ &sides[k].view->ways[d].summary.skew,
+                                                    d == SPD_FLOW_REVERSE };
+        spd_common_skew_settle(estimates, n, &out->skew[i]);
     }
 }
 
@@ -154,15 +129,15 @@ static void rate_voice(const struct spd_flow_way *way, const struct spd_codec *c
 }
 
 static enum spd_err make_way(const struct spd_qos_side *side, enum spd_flow_direction direction,
-                             const struct spd_codec *codec, const struct spd_qos_skew *skew,
+                             const struct spd_codec *codec, const struct spd_common_skew *skew,
                              struct spd_qos_way *out)
 {
     const struct spd_flow_view *view = side->view;
     const struct spd_flow_way *way = &view->ways[direction];
     uint32_t n_calibration = side->n_calibration;
-    double skew_ppb = !skew->removed                  ? 0
-                      : direction == SPD_FLOW_FORWARD ? skew->skew_ppb
-                                                      : -skew->skew_ppb;
+    double skew_ppb = spd_common_skew_is_removable(skew)
+                          ? spd_common_skew_of(skew, direction == SPD_FLOW_REVERSE)
+                          : 0;
     struct spd_point *points;
     spd_ns *values;
 

@@ -5,6 +5,7 @@
 #ifndef SPD_RESULT_QOS_RESULT_H
 #define SPD_RESULT_QOS_RESULT_H
 
+#include "common/analysis/common_skew.h"
 #include "common/analysis/compare.h"
 #include "common/result/flow_result.h"
 
@@ -66,22 +67,13 @@ struct spd_qos_pair {
     struct spd_comparison ways[2];
 };
 
-/* Both directions have the same two clocks, and so have all classes of one run:
- * their skew is one number, forward, and its negative on the way back. It is
- * taken from the class and direction that know it best. One alone may be deaf:
- * on a saturated link even a protected class never finds the wire free, and
- * what rises when the noise begins looks like skew. */
-struct spd_qos_skew {
-    bool known;
-    bool removed;
-    double skew_ppb; /* forward */
-    double low_ppb;
-    double high_ppb;
-};
-
 struct spd_qos_result {
     struct spd_qos_options options;
-    struct spd_qos_skew skew[SPD_QOS_CLASSES_MAX]; /* of each class; alike in one run */
+    /* Between the clocks of each class, as latencies forward show it: settled by
+     * all classes and directions of one run, which have the same two clocks. One
+     * alone may be deaf: on a saturated link even a protected class never finds
+     * the wire free, and what rises when the noise begins looks like skew. */
+    struct spd_common_skew skew[SPD_QOS_CLASSES_MAX];
     const struct spd_codec *codec;
     size_t n_classes;
     struct spd_qos_class classes[SPD_QOS_CLASSES_MAX];
