@@ -130,10 +130,11 @@ static void drop(struct side *s)
 
 static struct side sides[3];
 
-static void compare(const struct fate *fates, size_t n, bool stateful, struct spd_qos_result *out)
+static void compare_as(bool together, const struct fate *fates, size_t n, bool stateful,
+                       struct spd_qos_result *out)
 {
     static const char *const names[] = { "A", "B", "C" };
-    struct spd_qos_options options = { .together = true, .seed = 1 };
+    struct spd_qos_options options = { .together = together, .seed = 1 };
     struct spd_qos_side compared[3];
     struct spd_diag diag = { 0 };
 
@@ -145,6 +146,11 @@ static void compare(const struct fate *fates, size_t n, bool stateful, struct sp
     }
     if (spd_qos_result_make(compared, n, &options, out, &diag))
         fail_msg("%s", diag.text);
+}
+
+static void compare(const struct fate *fates, size_t n, bool stateful, struct spd_qos_result *out)
+{
+    compare_as(true, fates, n, stateful, out);
 }
 
 static void release(struct spd_qos_result *r, size_t n)
@@ -354,6 +360,29 @@ static void skew_is_what_all_ways_know(void **state)
     }
 }
 
+/* Of one run there is one; of other runs, each has its own. */
+static void skew_is_one_of_one_run(void **state)
+{
+    struct fate fates[] = { WAITS(LOW, NONE), WAITS(LOW, NONE) };
+    struct spd_qos_result r;
+
+    (void)state;
+    fates[0].skew_ppm = 50;
+    fates[1].skew_ppm = -20;
+    compare_as(true, fates, 2, true, &r);
+    assert_true(r.skew[0].skew_ppb == r.skew[1].skew_ppb);
+    assert_int_equal(r.skew[0].n_estimates, 4);
+    release(&r, 2);
+    compare_as(false, fates, 2, true, &r);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(r.skew[i].n_estimates, 2);
+        assert_true(r.skew[i].skew_ppb > fates[i].skew_ppm * 1e3 - 3000 &&
+                    r.skew[i].skew_ppb < fates[i].skew_ppm * 1e3 + 3000);
+        assert_true(r.classes[i].ways[SPD_FLOW_FORWARD].pdv.max_ns < LOW + 100 * US);
+    }
+    release(&r, 2);
+}
+
 static void marks_say_what_is_known_and_no_more(void **state)
 {
     static const struct {
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test(figures_leave_the_calibration_out),
         cmocka_unit_test(each_class_has_its_own_calibration),
         cmocka_unit_test(skew_is_what_all_ways_know),
+        cmocka_unit_test(skew_is_one_of_one_run),
         cmocka_unit_test(marks_say_what_is_known_and_no_more),
         cmocka_unit_test(a_verdict_on_packets_without_marks_says_so),
     };
