@@ -124,7 +124,7 @@ const struct spd_option spd_options[] = {
     { "minimum", 0, STREAM | ANALYZE, SPD_OPTION_TEXT, "NS", 0, 0, NULL, AT(minimum),
       "raw latency that counts as 0, from a calibration", STREAM },
     { "via-service", 0, SERVED, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(via_service),
-      "run it in the service, with its rights, if it lets you", SERVED },
+      "run it in the service, with its rights, if allowed", SERVED },
     { "control", 0, SERVED | ASK, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(control),
       "socket or pipe of the service, if not the usual one", SERVED },
     { "json", 'j', ANY | ANALYZE | COMPARE | ASK, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
