@@ -64,6 +64,13 @@ const struct spd_command spd_commands[] = {
       "  stampede status\n"
       "  stampede status --json\n",
       spd_command_status, false },
+    { "history", SPD_COMMAND_HISTORY, "[list | show ID... | export]",
+      "show what the service measured and kept",
+      "  stampede history --since 7d --name voice\n"
+      "  stampede history show 17 --json\n"
+      "  stampede history export --csv runs.csv\n"
+      "export writes JSON unless --csv is given.\n",
+      spd_command_history, true },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

@@ -14,6 +14,7 @@
 #define ANALYZE   SPD_COMMAND_ANALYZE
 #define SERVED    (BURST | STREAM | QOS)
 #define ASK       (SPD_COMMAND_TESTS | SPD_COMMAND_CANCEL | SPD_COMMAND_STATUS)
+#define HISTORY   SPD_COMMAND_HISTORY
 #define AT(field) offsetof(struct spd_settings, field)
 /* Not left out of any help. */
 #define USUAL 0
@@ -127,7 +128,19 @@ const struct spd_option spd_options[] = {
       "run it in the service, with its rights, if allowed", SERVED },
     { "control", 0, SERVED | ASK, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(control),
       "socket or pipe of the service, if not the usual one", SERVED },
-    { "json", 'j', ANY | ANALYZE | COMPARE | ASK, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
+    { "db", 0, HISTORY, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(db),
+      "the database, if not the one of the service", USUAL },
+    { "name", 0, HISTORY, SPD_OPTION_TEXT, "NAME", 0, 0, NULL, AT(name),
+      "only runs of this scheduled test", USUAL },
+    { "since", 0, HISTORY, SPD_OPTION_TEXT, "TIME", 0, 0, NULL, AT(since),
+      "started then or later: 2026-11-20, 2h (ago), 7d", USUAL },
+    { "until", 0, HISTORY, SPD_OPTION_TEXT, "TIME", 0, 0, NULL, AT(until),
+      "started before", USUAL },
+    { "limit", 0, HISTORY, SPD_OPTION_COUNT, "N", 0, 1000000000, "0", AT(limit),
+      "the N newest alone; 0: list 50, export all", USUAL },
+    { "csv", 0, HISTORY, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(csv),
+      "write one row a run (- is standard output)", USUAL },
+    { "json", 'j', ANY | ANALYZE | COMPARE | ASK | HISTORY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
       "print the result as JSON", USUAL },
     { "records", 0, BURST | STREAM | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
       "with --json: add every packet", STREAM },
@@ -139,7 +152,7 @@ const struct spd_option spd_options[] = {
       AT(plot), "draw latency over sequence number, and how it spreads", USUAL },
     { "quiet", 'q', ANY | ANALYZE | COMPARE | SPD_COMMAND_CANCEL, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
       "no progress, no notices", STREAM },
-    { "help", 'h', ANY | ANALYZE | COMPARE | ASK, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
+    { "help", 'h', ANY | ANALYZE | COMPARE | ASK | HISTORY, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
       "this help", USUAL },
     { "help-all", 0, BURST | STREAM | QOS, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help_all),
       "every option, on more than a screen", BURST | STREAM | QOS },

@@ -26,6 +26,7 @@ enum spd_command_bit {
     SPD_COMMAND_TESTS = 1u << 8,
     SPD_COMMAND_CANCEL = 1u << 9,
     SPD_COMMAND_STATUS = 1u << 10,
+    SPD_COMMAND_HISTORY = 1u << 11,
 };
 
 enum spd_option_kind {
@@ -108,6 +109,11 @@ struct spd_settings {
     const char *noise_host;
     uint64_t n_calibration;
     const char *calibration; /* of compare; NULL: as the logs say */
+    const char *db; /* of history, as all below */
+    const char *name;
+    const char *since;
+    const char *until;
+    uint64_t limit;
 };
 
 struct spd_option {

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/result/store_private.h"
+#include "common/result/when.h"
 
 static char *join(const char *path, const char *suffix)
 {
@@ -65,12 +65,9 @@ static bool is_there(const char *path)
 /* PATH.damaged-20261120T224710Z, with a number behind it if that is taken. */
 static void name_aside(const char *path, spd_wall now, char *moved, size_t capacity)
 {
-    time_t seconds = (time_t)(now.ns / SPD_NS_PER_S);
-    struct tm *utc = gmtime(&seconds);
-    char stamp[32] = "unknown";
+    char stamp[SPD_WHEN_BYTES];
 
-    if (utc)
-        strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", utc);
+    spd_when_name(now, stamp);
     snprintf(moved, capacity, "%s.damaged-%s", path, stamp);
     for (int i = 2; is_there(moved) && i < 1000; i++)
         snprintf(moved, capacity, "%s.damaged-%s-%d", path, stamp, i);
