@@ -1,0 +1,40 @@
+/*
+ * Configurations live as long as somebody uses them.
+ */
+#include <stdlib.h>
+
+#include "service/agent_private.h"
+
+enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings **out,
+                                     struct spd_config_problems *problems)
+{
+    struct spd_agent_settings *s = calloc(1, sizeof(*s));
+    enum spd_err err;
+
+    if (!s) {
+        problems->n = 1;
+        return spd_diag_set(&problems->problem[0], SPD_ERR_NOMEM, 0,
+                            "no memory for the configuration");
+    }
+    err = spd_config_load(path, &s->config, problems);
+    if (err) {
+        free(s);
+        return err;
+    }
+    s->n_users = 1;
+    *out = s;
+    return SPD_ERR_OK;
+}
+
+void spd_agent_settings_hold(struct spd_agent_settings *s)
+{
+    s->n_users++;
+}
+
+void spd_agent_settings_release(struct spd_agent_settings *s)
+{
+    if (!s || --s->n_users > 0)
+        return;
+    spd_config_free(s->config);
+    free(s);
+}
