@@ -12,4 +12,8 @@
  * zero. */
 size_t spd_text_copy(char *to, size_t capacity, const char *text);
 
+/* The same, and control characters are spelled out ("\\x0A"): text from others
+ * then takes one line, and moves no cursor. */
+size_t spd_text_copy_plain(char *to, size_t capacity, const char *text);
+
 #endif

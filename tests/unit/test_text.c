@@ -63,9 +63,42 @@ static void what_lies_beyond_the_text_is_not_read(void **state)
     free(source);
 }
 
+static void control_characters_are_spelled_out(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        size_t capacity;
+        const char *expected;
+    } rows[] = {
+        { "plain", "all is well", 20, "all is well" },
+        { "empty", "", 1, "" },
+        { "nothing", NULL, 5, "" },
+        { "line end", "a\nb", 20, "a\\x0Ab" },
+        { "escape and delete", "\x1b[2J\x7f", 20, "\\x1B[2J\\x7F" },
+        { "no room for all of it", "ab\n", 6, "ab" },
+        { "just room", "ab\n", 7, "ab\\x0A" },
+        { "umlaut fits", "\xc3\xa4", 3, "\xc3\xa4" },
+        { "umlaut is not cut", "x\xc3\xa4", 3, "x" },
+        { "no UTF-8", "\x80\x80", 3, "\x80\x80" },
+        { "cut in the middle of its source", "\xe2\x82", 9, "\xe2\x82" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char to[32];
+        size_t n;
+
+        memset(to, 'z', sizeof(to));
+        n = spd_text_copy_plain(to, rows[i].capacity, rows[i].text);
+        if (strcmp(to, rows[i].expected) != 0 || n != strlen(to) || to[rows[i].capacity] != 'z')
+            fail_msg("%s: '%s'", rows[i].name, to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(control_characters_are_spelled_out),
         cmocka_unit_test(text_is_cut_at_a_character_boundary),
         cmocka_unit_test(what_lies_beyond_the_text_is_not_read),
     };
