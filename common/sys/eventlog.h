@@ -49,11 +49,22 @@ void spd_eventlog_open(const char *source, bool to_system);
 void spd_eventlog_close(void);
 
 /* One event. Control characters, also those that a network sent, are shown as
- * \xNN; cut after 1,000 bytes. Any thread; may block for a moment; never on a
+ * \xNN; cut to SPD_EVENTLOG_BYTES. Any thread; may block for a moment; never on a
  * measuring path. */
+#define SPD_EVENTLOG_BYTES 1000
 void spd_eventlog_write(enum spd_event event, const char *format, ...) SPD_PRINTF_LIKE(2, 3);
 
-/* The level of an event. */
-enum spd_eventlog_level spd_eventlog_level(enum spd_event event);
+static inline enum spd_eventlog_level spd_eventlog_level(enum spd_event event)
+{
+#define SPD_EVENT_LEVEL(name, number, level)                                                       \
+    case SPD_EVENT_##name:                                                                         \
+        return SPD_EVENTLOG_##level;
+
+    switch (event) {
+        SPD_EVENT_LIST(SPD_EVENT_LEVEL)
+    }
+#undef SPD_EVENT_LEVEL
+    return SPD_EVENTLOG_ERROR;
+}
 
 #endif

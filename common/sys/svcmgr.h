@@ -64,7 +64,8 @@ void spd_svcmgr_reloading(struct spd_svcmgr *manager);
 void spd_svcmgr_stopping(struct spd_svcmgr *manager, spd_ns expected_ns);
 /* Starting, reloading or stopping goes on, and takes about this long from now. */
 void spd_svcmgr_extend(struct spd_svcmgr *manager, spd_ns expected_ns);
-/* One line for people ("3 tests run, 12 waiting"). The SCM has no place for it. */
+/* One line for people ("3 tests run, 12 waiting"), cut to fit. The SCM has no place for it. */
+#define SPD_SVCMGR_STATUS_BYTES 160
 void spd_svcmgr_status(struct spd_svcmgr *manager, const char *text);
 
 /* How often the manager wants to hear spd_svcmgr_alive (half of what it allows);
