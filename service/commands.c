@@ -71,6 +71,13 @@ const struct spd_command spd_commands[] = {
       "  stampede history export --csv runs.csv\n"
       "export writes JSON unless --csv is given.\n",
       spd_command_history, true },
+    { "config", SPD_COMMAND_CONFIG, "check|show [FILE]...",
+      "check the service's configuration, or show what is in force",
+      "  stampede config check new.ini\n"
+      "  stampede config show\n"
+      "  stampede config show /etc/stampede/stampede.ini --json\n"
+      "config.md lists every key. A file that does not parse ends with exit code 2.\n",
+      spd_command_config, false },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

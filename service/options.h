@@ -27,6 +27,7 @@ enum spd_command_bit {
     SPD_COMMAND_CANCEL = 1u << 9,
     SPD_COMMAND_STATUS = 1u << 10,
     SPD_COMMAND_HISTORY = 1u << 11,
+    SPD_COMMAND_CONFIG = 1u << 12,
 };
 
 enum spd_option_kind {

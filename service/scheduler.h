@@ -8,7 +8,8 @@
  * due first goes first; who still waits at its next planned time misses one.
  * After sleep, or a clock set forward, what was missed is told once, with its
  * count; only what is late by at most SPD_SCHEDULER_GRACE_NS still runs. A clock
- * set back by up to three hours runs nothing twice.
+ * set back by up to three hours does not bring a calendar's time again; intervals
+ * go on, at most half of one longer than they should.
  */
 #ifndef SPD_SERVICE_SCHEDULER_H
 #define SPD_SERVICE_SCHEDULER_H

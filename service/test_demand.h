@@ -28,9 +28,14 @@ struct spd_test_demand {
     bool spins;      /* keeps a processor busy */
 };
 
-/* Errors: INVALID, RANGE (what the settings say), NOTSUP (no such command in
- * the service), NOMEM, each with a diag. */
+/* Opens no file: where sizes come from one, reads_file is set and the largest
+ * ones are counted. Errors: INVALID, RANGE (what the settings say), NOTSUP (no
+ * such command in the service), NOT_FOUND, NOMEM, each with a diag. */
 enum spd_err spd_test_demand_find(unsigned command, const struct spd_settings *settings,
+                                  struct spd_test_demand *out, struct spd_diag *diag);
+
+/* The same, and reads such a file: only for settings of somebody who may. */
+enum spd_err spd_test_demand_read(unsigned command, const struct spd_settings *settings,
                                   struct spd_test_demand *out, struct spd_diag *diag);
 
 /* "burst", "stream", "qos"; false for others. And back; NULL for others. */

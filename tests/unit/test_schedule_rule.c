@@ -110,7 +110,7 @@ static void a_calendar_is_due_when_it_says(void **state)
         struct spd_schedule_rule rule = calendar(rows[i].text);
         spd_wall due = { 0 };
 
-        CHECK_ROW(rows[i].text, spd_schedule_next(&rule, NULL, moment(rows[i].after), &due));
+        CHECK_ROW(rows[i].text, spd_rule_next(&rule, NULL, moment(rows[i].after), &due));
         CHECK_ROW_INT(rows[i].text, due.ns, moment(rows[i].due).ns);
     }
 }
@@ -203,7 +203,7 @@ static void clocks_put_forward_and_back(void **state)
         struct spd_schedule_rule rule = calendar(rows[i].text);
         spd_wall due = { 0 };
 
-        CHECK_ROW(rows[i].row, spd_schedule_next(&rule, berlin, moment(rows[i].after), &due));
+        CHECK_ROW(rows[i].row, spd_rule_next(&rule, berlin, moment(rows[i].after), &due));
         CHECK_ROW_INT(rows[i].row, due.ns, moment(rows[i].due).ns);
     }
 }
@@ -271,7 +271,7 @@ static void check_around(const char *row, spd_zone_fn *zone, int64_t change_s,
     for (int64_t s = change_s - 100000 + 1; s < change_s + 30000; s++) {
         if (!is_due(&rule->calendar, zone, s))
             continue;
-        CHECK_ROW(row, spd_schedule_next(rule, zone, at, &due));
+        CHECK_ROW(row, spd_rule_next(rule, zone, at, &due));
         if (due.ns != s * SPD_NS_PER_S)
             fail_msg("row \"%s\": after %lld it is due at %lld, not at %lld (hours %x, minutes "
                      "%llx, seconds %llx, days %x)",
@@ -280,7 +280,7 @@ static void check_around(const char *row, spd_zone_fn *zone, int64_t change_s,
                      (unsigned long long)rule->calendar.seconds, rule->calendar.weekdays);
         at = due;
         /* From within the pause as well. */
-        if (spd_schedule_next(rule, zone, (spd_wall){ due.ns - 1 }, &due))
+        if (spd_rule_next(rule, zone, (spd_wall){ due.ns - 1 }, &due))
             CHECK_ROW_INT(row, due.ns, at.ns);
     }
 }
@@ -329,13 +329,13 @@ static void an_interval_keeps_its_grid(void **state)
     spd_wall due;
 
     (void)state;
-    assert_true(spd_schedule_next(&rule, berlin, moment("2026-01-01 00:00:00"), &due));
+    assert_true(spd_rule_next(&rule, berlin, moment("2026-01-01 00:00:00"), &due));
     assert_int_equal(due.ns, moment("2026-01-01 00:00:07").ns);
-    assert_true(spd_schedule_next(&rule, berlin, due, &due));
+    assert_true(spd_rule_next(&rule, berlin, due, &due));
     assert_int_equal(due.ns, moment("2026-01-01 00:05:07").ns);
-    assert_true(spd_schedule_next(&rule, berlin, (spd_wall){ due.ns - 1 }, &due));
+    assert_true(spd_rule_next(&rule, berlin, (spd_wall){ due.ns - 1 }, &due));
     assert_int_equal(due.ns, moment("2026-01-01 00:05:07").ns);
-    assert_true(spd_schedule_next(&rule, berlin, (spd_wall){ -1 }, &due));
+    assert_true(spd_rule_next(&rule, berlin, (spd_wall){ -1 }, &due));
     assert_int_equal(due.ns, 7 * SPD_NS_PER_S);
 }
 

@@ -1,0 +1,295 @@
+/*
+ * Makes the test's specification towards this host itself, which looks no name
+ * up, and counts what it says. Any thread; sends nothing.
+ */
+#include "service/test_demand.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/addr.h"
+#include "common/sys/udp.h"
+#include "service/burst_spec.h"
+#include "service/flow_outcome.h"
+#include "service/flow_spec.h"
+#include "service/qos_spec.h"
+
+/* A flow's packet until its result is written, and what a test takes besides.
+ * Measured: 330 to 350 bytes a packet, 3 to 5 MiB a test. */
+#define FLOW_PACKET_BYTES 352
+#define FLOW_TEST_BYTES   (6u << 20)
+
+static const struct {
+    const char *name;
+    unsigned command;
+} commands[] = {
+    { "burst", SPD_COMMAND_BURST },
+    { "stream", SPD_COMMAND_STREAM },
+    { "qos", SPD_COMMAND_QOS },
+};
+
+bool spd_test_command_parse(const char *text, unsigned *command)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, text) == 0) {
+            *command = commands[i].command;
+            return true;
+        }
+    return false;
+}
+
+const char *spd_test_command_name(unsigned command)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (commands[i].command == command)
+            return commands[i].name;
+    return NULL;
+}
+
+bool spd_test_option_serves(const struct spd_option *option)
+{
+    /* What says how to print, writes files, needs a program at the other end that
+     * only receives, or says who runs the test. */
+    static const char *const elsewhere[] = {
+        "help", "help-all", "json",    "quiet",      "records",      "csv",     "json-lines",
+        "plot", "log",      "one-way", "no-control", "zero-padding", "control", "via-service",
+    };
+
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+        if (strcmp(option->name, elsewhere[i]) == 0)
+            return false;
+    return true;
+}
+
+/* ----------------------------------------------------------------- targets */
+
+/* The host of HOST[:PORT], into the demand; the same with this host's address in
+ * its place, so that nothing is looked up, into here. */
+static enum spd_err add_target(const char *option, const char *text, bool ipv6,
+                               struct spd_test_demand *demand, char here[40], struct spd_diag *diag)
+{
+    char *host = demand->target[demand->n_targets];
+    struct spd_addr address;
+    uint16_t port;
+
+    if (!spd_addr_split(text, 1, false, host, sizeof(demand->target[0]), &port))
+        return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                            "%s%.200s: not a target; give HOST, HOST:PORT or [IPV6]:PORT with a "
+                            "port from 1 to 65535",
+                            option, text);
+    if (spd_addr_parse_host(host, &address) &&
+        (spd_addr_is_multicast(&address) || spd_addr_is_any(&address)))
+        return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                            "%s%.200s: tests go to one host; this is not the address of one",
+                            option, text);
+    demand->n_targets++;
+    if (port == 1)
+        snprintf(here, 40, "%s", ipv6 ? "::1" : "127.0.0.1");
+    else
+        snprintf(here, 40, ipv6 ? "[::1]:%u" : "127.0.0.1:%u", port);
+    return SPD_ERR_OK;
+}
+
+static enum spd_err check_way(const struct spd_settings *s, struct spd_diag *diag)
+{
+    struct spd_addr source;
+
+    if (s->source && !spd_addr_parse_host(s->source, &source))
+        return spd_diag_set(diag, SPD_ERR_INVALID, 0,
+                            "--source %.100s: not an address; give one of this host's, such as "
+                            "192.0.2.7",
+                            s->source);
+    if (s->interface_name && strlen(s->interface_name) >= 64)
+        return spd_diag_set(diag, SPD_ERR_INVALID, 0, "--interface %.100s: name too long",
+                            s->interface_name);
+    return SPD_ERR_OK;
+}
+
+/* "@FILE" may stand for sizes. */
+static bool has_file(const char *text)
+{
+    return text && strchr(text, '@') != NULL;
+}
+
+static bool reads_file(unsigned command, const struct spd_settings *s)
+{
+    bool reads = command != SPD_COMMAND_BURST && has_file(s->sizes);
+
+    if (command == SPD_COMMAND_QOS) {
+        reads = reads || has_file(s->noise);
+        for (size_t i = 0; i < s->classes.n; i++)
+            reads = reads || has_file(s->classes.text[i]);
+    }
+    return reads;
+}
+
+/* ------------------------------------------------------------------ counts */
+
+static uint64_t clip(double value)
+{
+    return value < 1.8e19 ? (uint64_t)value : UINT64_MAX;
+}
+
+static void add_class(struct spd_test_demand *demand, uint8_t dscp)
+{
+    for (size_t i = 0; i < demand->n_classes; i++)
+        if (demand->dscp[i] == dscp)
+            return;
+    if (demand->n_classes < SPD_DEMAND_CLASSES_MAX)
+        demand->dscp[demand->n_classes++] = dscp;
+}
+
+static enum spd_err count_burst(const struct spd_settings *s, struct spd_test_demand *demand,
+                                struct spd_diag *diag)
+{
+    struct spd_burst_spec spec;
+    struct spd_plan plan;
+    enum spd_err err = spd_burst_spec_make(s, &spec, diag);
+
+    if (!err)
+        err = spd_plan_make(&spec, 0, spd_udp_buffer_cost, &plan, diag);
+    if (err)
+        return err;
+    demand->n_packets = (uint64_t)spec.n_packets * spec.n_bursts * (spec.n_retries + 1u);
+    demand->memory_bytes = plan.total_bytes;
+    /* As if a burst took no time itself: no test is below what is said here. */
+    demand->rate_bps = spec.gap_ns > 0
+                           ? clip(8e9 * spec.n_packets * spec.size_bytes / (double)spec.gap_ns)
+                           : UINT64_MAX;
+    add_class(demand, spec.dscp);
+    return SPD_ERR_OK;
+}
+
+static double rate_of(const struct spd_schedule_spec *schedule)
+{
+    if (schedule->pacing == SPD_PACING_INTERVAL)
+        return 8e9 * spd_size_mix_max(&schedule->sizes) / (double)schedule->interval_ns;
+    return (double)schedule->rate_bps;
+}
+
+static double mean_bits(const struct spd_schedule_spec *schedule)
+{
+    return (double)spd_size_mix_mean_milli(&schedule->sizes) * 8 / 1000;
+}
+
+static void count_flows(const struct spd_flows_spec *spec, struct spd_test_demand *demand)
+{
+    double rate = 0, longest_s = 0, n_packets = 0, n_kept = 0;
+
+    for (size_t i = 0; i < spec->n_flows; i++) {
+        const struct spd_flow_spec *flow = &spec->flows[i];
+        double flow_rate = rate_of(&flow->schedule), flow_s;
+
+        rate += flow_rate;
+        add_class(demand, flow->info.dscp);
+        if (flow->kind == SPD_FLOW_NOISE) /* it stands last, and lasts as long as they do */
+            flow_s = longest_s, n_packets += flow_rate * longest_s / mean_bits(&flow->schedule);
+        else
+            flow_s = flow->info.n_packets * mean_bits(&flow->schedule) / flow_rate,
+            n_packets += flow->info.n_packets, n_kept += flow->info.n_packets;
+        longest_s = flow_s > longest_s ? flow_s : longest_s;
+    }
+    demand->rate_bps = clip(rate + 0.5);
+    demand->n_packets = clip(n_packets);
+    demand->memory_bytes = clip(n_kept * FLOW_PACKET_BYTES + FLOW_TEST_BYTES);
+}
+
+static enum spd_err count_stream(const struct spd_settings *s, struct spd_test_demand *demand,
+                                 struct spd_diag *diag)
+{
+    struct spd_flow_wishes wishes;
+    struct spd_flows_spec spec;
+    enum spd_err err = spd_flow_wishes_read(s, &wishes, diag);
+
+    if (!err)
+        err = spd_stream_spec_make(s, &spec, diag);
+    if (!err)
+        count_flows(&spec, demand);
+    return err;
+}
+
+static enum spd_err count_qos(const struct spd_settings *s, struct spd_test_demand *demand,
+                              struct spd_diag *diag)
+{
+    struct spd_qos_spec spec;
+    enum spd_err err = spd_qos_spec_make(s, &spec, diag);
+
+    if (!err)
+        count_flows(&spec.flows, demand);
+    return err;
+}
+
+static enum spd_err count(unsigned command, const struct spd_settings *s,
+                          struct spd_test_demand *demand, struct spd_diag *diag)
+{
+    if (command == SPD_COMMAND_BURST)
+        return count_burst(s, demand, diag);
+    return command == SPD_COMMAND_STREAM ? count_stream(s, demand, diag)
+                                         : count_qos(s, demand, diag);
+}
+
+/* ------------------------------------------------------------------ public */
+
+/* Sizes that a file tells may be any. */
+static void forget_files(struct spd_settings *s, struct spd_texts *classes)
+{
+    static const char *const any = "65000";
+
+    if (has_file(s->sizes))
+        s->sizes = any;
+    if (has_file(s->noise))
+        s->noise = "1Gbit:65000";
+    for (size_t i = 0; i < classes->n; i++)
+        if (has_file(classes->text[i]))
+            classes->text[i] = "BE";
+}
+
+static enum spd_err find(unsigned command, const struct spd_settings *settings, bool may_read,
+                         struct spd_test_demand *out, struct spd_diag *diag)
+{
+    struct spd_settings s = *settings;
+    struct spd_test_demand demand = { .command = command, .spins = s.spin };
+    char here[40], noise_here[40];
+    enum spd_err err;
+
+    if (!spd_test_command_name(command))
+        return spd_diag_set(diag, SPD_ERR_NOTSUP, 0, "the service runs burst, stream and qos");
+    err = add_target("", s.host ? s.host : "", s.ipv6, &demand, here, diag);
+    if (!err && command == SPD_COMMAND_QOS && s.noise_host)
+        err = add_target("--noise-host ", s.noise_host, s.ipv6, &demand, noise_here, diag);
+    if (!err)
+        err = check_way(&s, diag);
+    if (err)
+        return err;
+    demand.reads_file = reads_file(command, &s);
+    if (demand.reads_file && !may_read)
+        forget_files(&s, &s.classes);
+    s.host = here;
+    s.noise_host = s.noise_host ? noise_here : NULL;
+    s.source = s.interface_name = NULL;
+    err = count(command, &s, &demand, diag);
+    if (err && err != SPD_ERR_INVALID && err != SPD_ERR_RANGE && s.ipv6) {
+        /* A host without IPv6 can tell nearly as much over IPv4. */
+        demand.n_targets = 0;
+        s.ipv6 = false;
+        (void)add_target("", settings->host, false, &demand, here, diag);
+        if (command == SPD_COMMAND_QOS && settings->noise_host)
+            (void)add_target("", settings->noise_host, false, &demand, noise_here, diag);
+        err = count(command, &s, &demand, diag);
+    }
+    if (!err)
+        *out = demand;
+    return err;
+}
+
+enum spd_err spd_test_demand_find(unsigned command, const struct spd_settings *settings,
+                                  struct spd_test_demand *out, struct spd_diag *diag)
+{
+    return find(command, settings, false, out, diag);
+}
+
+enum spd_err spd_test_demand_read(unsigned command, const struct spd_settings *settings,
+                                  struct spd_test_demand *out, struct spd_diag *diag)
+{
+    return find(command, settings, true, out, diag);
+}
