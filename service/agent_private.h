@@ -52,7 +52,8 @@ struct spd_agent_test {
     struct spd_settings settings;            /* of a test by request */
     const struct spd_config_test *scheduled; /* or NULL: by request */
     struct spd_api_message *request;         /* or NULL */
-    uint64_t connection;                     /* who waits for it; 0: nobody */
+    uint64_t connection;                     /* who asked for it; 0: nobody */
+    bool gone;                               /* and does not wait any more */
     int64_t id;
     char user[192]; /* "" is the service */
     char target[256];

@@ -48,11 +48,13 @@ void spd_agent_test_forget(struct spd_agent_test *t)
     memset(t, 0, sizeof(*t));
 }
 
-/* To whoever waits for the test; takes the line. */
+/* To whoever waits for the test; takes the line. Requests are answered whatever
+ * became of their connection: it stays until its answers are back. */
 void spd_agent_test_tell(struct spd_agent *a, const struct spd_agent_test *t, char *line,
                          enum spd_agent_told what)
 {
-    struct spd_api_message *m = t->connection && line && a->api ? spd_api_message_create() : NULL;
+    bool heard = t->connection && a->api && (!t->gone || what == SPD_AGENT_TOLD_ACCEPTED);
+    struct spd_api_message *m = heard && line ? spd_api_message_create() : NULL;
 
     if (!m) {
         free(line);
@@ -289,7 +291,7 @@ void spd_agent_tests_gone(struct spd_agent *a, uint64_t connection)
 {
     for (size_t i = 0; i < SPD_CONTROLLER_TESTS_MAX; i++)
         if (a->tests[i].state != SPD_AGENT_FREE && a->tests[i].connection == connection) {
-            a->tests[i].connection = 0;
+            a->tests[i].gone = true;
             cancel(a, &a->tests[i]);
         }
 }

@@ -50,6 +50,18 @@ static bool post(struct spd_api_server *s, struct spd_api_message *m)
     return spd_cport_post(s->controller, s->key, 0, &m->op) == SPD_ERR_OK;
 }
 
+static void tell_gone(struct spd_api_server *s, const struct spd_api_connection *c)
+{
+    struct spd_api_message *m = spd_api_message_create();
+
+    if (!m)
+        return;
+    m->connection = c->number;
+    m->verb = SPD_API_GONE;
+    if (!post(s, m))
+        spd_api_message_free(m);
+}
+
 /* The controller cancels what nobody waits for any more. The connection's place
  * and its peer stay until all answers are back. */
 static void let_go(struct spd_api_server *s, struct spd_api_connection *c)
@@ -60,16 +72,8 @@ static void let_go(struct spd_api_server *s, struct spd_api_connection *c)
     c->n_out = 0;
     spd_local_close(c->local);
     c->local = NULL;
-    if (c->n_running > 0) {
-        struct spd_api_message *m = spd_api_message_create();
-
-        if (m) {
-            m->connection = c->number;
-            m->verb = SPD_API_GONE;
-            if (!post(s, m))
-                spd_api_message_free(m);
-        }
-    }
+    if (c->n_running > 0)
+        tell_gone(s, c);
 }
 
 static void reap(struct spd_api_server *s, struct spd_api_connection *c)
@@ -272,6 +276,8 @@ static void deliver(struct spd_api_server *s, struct spd_api_message *m)
         c->n_running += m->begins_test;
         c->n_running -= m->ends_test && c->n_running > 0;
     }
+    if (c && c->ending && m->begins_test) /* it went before it heard of its test */
+        tell_gone(s, c);
     if (c && !c->ending && !(m->droppable && c->n_out > SPD_API_DROPPABLE_BYTES) &&
         (!m->line || !spd_api_connection_say(c, m->line, m->n_line)))
         let_go(s, c);
