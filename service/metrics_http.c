@@ -16,10 +16,11 @@
 #include "service/shut_port.h"
 
 #define LISTEN_MAX        8
-#define WORKER            1 /* civetweb's number for threads that serve */
-#define THREADS           "6"
+#define WORKER            1    /* civetweb's number for threads that serve */
+#define THREADS           "16" /* one a connection, silent ones too */
+#define QUEUE             "64" /* of connections that wait for one */
 #define REQUEST_BYTES_MAX "8192"
-#define REQUEST_MS_MAX    "3000" /* to send a request, and to take its answer */
+#define REQUEST_MS_MAX    "2000" /* to send a request, and to take its answer */
 
 struct spd_metrics_http {
     struct spd_metrics_http_config config;
@@ -30,6 +31,18 @@ struct spd_metrics_http {
     bool library;
     char text[LISTEN_MAX * (SPD_ADDR_TEXT_BYTES + 2)];
 };
+
+/* What belongs to a thread of the server. */
+struct worker {
+    struct spd_cport *back; /* made when it is first needed: most are never */
+};
+
+static bool open_port(struct worker *worker)
+{
+    struct spd_cport_config config = { .single_owner = true, .max_queued_sends = 1 };
+
+    return worker->back || !spd_cport_create(&config, &worker->back, NULL);
+}
 
 /* ---- answers ---- */
 
@@ -121,7 +134,7 @@ static int on_request(struct mg_connection *conn)
 {
     const struct mg_request_info *request = mg_get_request_info(conn);
     struct spd_metrics_http *http = mg_get_user_data(mg_get_context(conn));
-    struct spd_cport *back = mg_get_thread_pointer(conn);
+    struct worker *worker = mg_get_thread_pointer(conn);
     bool metrics = strcmp(request->local_uri, "/metrics") == 0;
     struct spd_metrics_ask *ask = NULL;
     enum spd_err err = SPD_ERR_NOMEM;
@@ -133,8 +146,8 @@ static int on_request(struct mg_connection *conn)
         return send_text(conn, 405, "Method Not Allowed", "only GET and HEAD\n");
     if (!metrics && strcmp(request->local_uri, "/healthz") != 0)
         return send_text(conn, 404, "Not Found", "there are /metrics and /healthz\n");
-    if (back)
-        err = spd_metrics_ask(&http->config, back, &http->stopping, &ask);
+    if (worker && open_port(worker))
+        err = spd_metrics_ask(&http->config, worker->back, &http->stopping, &ask);
     if (metrics)
         status = send_metrics(conn, err, ask ? &ask->snapshot : NULL);
     else
@@ -148,20 +161,17 @@ static int on_request(struct mg_connection *conn)
 
 static void *on_thread_begins(const struct mg_context *server, int type)
 {
-    struct spd_cport_config config = { .single_owner = true, .max_queued_sends = 1 };
-    struct spd_cport *back = NULL;
-
     (void)server;
-    if (type == WORKER)
-        (void)spd_cport_create(&config, &back, NULL);
-    return back;
+    return type == WORKER ? calloc(1, sizeof(struct worker)) : NULL;
 }
 
-static void on_thread_ends(const struct mg_context *server, int type, void *back)
+static void on_thread_ends(const struct mg_context *server, int type, void *worker)
 {
     (void)server;
-    (void)type;
-    spd_shut_port(back);
+    if (type != WORKER || !worker)
+        return;
+    spd_shut_port(((struct worker *)worker)->back);
+    free(worker);
 }
 
 /* What it has to say of its clients is of no interest. */
@@ -246,21 +256,19 @@ static enum spd_err start_server(struct spd_metrics_http *http, struct spd_diag 
                                                    .log_access = on_message,
                                                    .init_thread = on_thread_begins,
                                                    .exit_thread = on_thread_ends };
-    const char *options[] = { "listening_ports",
-                              http->text,
-                              "num_threads",
-                              THREADS,
-                              "max_request_size",
-                              REQUEST_BYTES_MAX,
-                              "decode_url",
-                              "no",
-                              "request_timeout_ms",
-                              REQUEST_MS_MAX,
-                              "tcp_nodelay",
-                              "1",
-                              "enable_keep_alive",
-                              "no",
-                              NULL };
+    /* clang-format off */
+    const char *options[] = {
+        "listening_ports", http->text,
+        "num_threads", THREADS,
+        "connection_queue", QUEUE,
+        "max_request_size", REQUEST_BYTES_MAX,
+        "request_timeout_ms", REQUEST_MS_MAX,
+        "enable_keep_alive", "no",
+        "decode_url", "no",
+        "tcp_nodelay", "1",
+        NULL,
+    };
+    /* clang-format on */
     struct mg_init_data init = { .callbacks = &callbacks,
                                  .user_data = http,
                                  .configuration_options = options };
