@@ -103,6 +103,7 @@ struct spd_config {
         const char *log_folder; /* of the tests' logs; absolute */
         spd_ns max_age_ns;
         uint64_t max_bytes; /* database and logs together */
+        bool keep_logs;     /* a log stays as long as its result; else until the next run */
     } history;
     struct spd_config_rule *rules;
     size_t n_rules;

@@ -82,6 +82,9 @@ const struct spd_config_key spd_config_keys[] = {
       IN_CONFIG(history.max_age_ns), "older results are deleted, with their logs" },
     { SPD_CONFIG_HISTORY, "max-size", SPD_CONFIG_BYTES, "BYTES", 1 << 20, MANY, "1GiB",
       IN_CONFIG(history.max_bytes), "of database and logs; the oldest results go first" },
+    { SPD_CONFIG_HISTORY, "keep-logs", SPD_CONFIG_FLAG, "yes|no", 0, 0, "yes",
+      IN_CONFIG(history.keep_logs),
+      "a test's log stays as long as its result; no: until its next run" },
 
     { SPD_CONFIG_ALLOW, "users", SPD_CONFIG_TEXTS, "USER, ...", 0, 0, NULL, IN_RULE(users),
       "whom the rule names: names, numbers or SIDs; * is everybody" },
