@@ -2,6 +2,7 @@
  * and readers and the one writer pass each other. */
 #include <stdio.h>
 
+#include "common/result/store_private.h"
 #include "tests/unit/store_kit.h"
 
 static void a_run_comes_back_as_it_was_kept(void **state)
@@ -53,6 +54,14 @@ static void what_is_not_known_stays_unknown(void **state)
     assert_int_equal(got.ended.ns, 0);
     assert_false(got.figures.known);
     assert_true(got.figures.rtt_p50_ns == SPD_NS_UNKNOWN);
+    /* For those who ask the database themselves: NULL, not 0. */
+    int64_t n_known = -1;
+    assert_int_equal(spd_sql_number(store,
+                                    "SELECT count(scheduled_ns) + count(ended_ns) + count(n_sent)"
+                                    " + count(mos) + count(rtt_p50_ns) FROM run",
+                                    &n_known, &diag),
+                     SPD_ERR_OK);
+    assert_int_equal(n_known, 0);
 
     run = (struct spd_store_run){ .kind = "burst",
                                   .target = "h",

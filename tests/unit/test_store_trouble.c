@@ -280,6 +280,48 @@ static void a_damaged_history_is_kept_aside_and_a_new_one_begun(void **state)
     }
 }
 
+/* The journal may hold what the database has lost, so it goes along as it is. */
+static void the_journal_of_a_damaged_history_is_kept_with_it(void **state)
+{
+    char path[64], aside[64];
+    size_t n, n_journal, n_aside = 0;
+    struct spd_store_opened opened;
+    struct spd_diag diag = { 0 };
+    struct spd_store *store = store_kit_open(store_kit_path, SPD_STORE_WRITE);
+
+    (void)state;
+    store_kit_keep(store, 1);
+    spd_store_close(store);
+    store = store_kit_open(store_kit_path, SPD_STORE_WRITE);
+    store_kit_keep(store, 2); /* in the journal alone */
+    snprintf(path, sizeof(path), "%s-wal", store_kit_path);
+    snprintf(aside, sizeof(aside), "%s-wal", aside_path);
+    uint8_t *bytes = store_kit_read_file(store_kit_path, &n);
+    uint8_t *journal = store_kit_read_file(path, &n_journal);
+    assert_true(journal && n_journal > 4096);
+    spd_store_close(store);
+    /* The header stays, so that the journal is looked at. */
+    memset(bytes + 4096, 0xa5, n - 4096);
+    store_kit_write_file(store_kit_path, bytes, n);
+    store_kit_write_file(path, journal, n_journal);
+    assert_int_equal(
+        spd_store_open(store_kit_path, SPD_STORE_WRITE, store_kit_wall(0), &store, &opened, &diag),
+        SPD_ERR_OK);
+    assert_true(opened.damaged);
+    spd_store_close(store);
+    uint8_t *kept = store_kit_read_file(aside, &n_aside);
+    assert_non_null(kept);
+    assert_int_equal(n_aside, n_journal);
+    assert_memory_equal(kept, journal, n_journal);
+    free(kept);
+    kept = store_kit_read_file(aside_path, &n_aside);
+    assert_int_equal(n_aside, n);
+    assert_memory_equal(kept, bytes, n);
+    free(kept);
+    free(journal);
+    free(bytes);
+}
+
 static void a_second_damaged_one_does_not_replace_the_first(void **state)
 {
     char second[64];
@@ -523,6 +565,7 @@ int main(void)
         ON_THE_DISK(each_failure_of_the_disk_is_told_and_loses_nothing),
         ON_THE_DISK(a_disk_that_fails_at_open_leaves_the_next_open_whole),
         TIDY(a_damaged_history_is_kept_aside_and_a_new_one_begun),
+        TIDY(the_journal_of_a_damaged_history_is_kept_with_it),
         TIDY(a_second_damaged_one_does_not_replace_the_first),
         TIDY(damage_met_while_running_is_told),
         TIDY(what_is_not_ours_is_refused_and_left_as_it_is),
