@@ -208,8 +208,6 @@ static void look_at(struct spd_scheduler *s, struct entry *e, spd_wall now, bool
 
 static bool is_group_busy(const struct spd_scheduler *s, const struct entry *e)
 {
-    if (e->running)
-        return true;
     for (size_t i = 0; e->group[0] && i < s->n; i++)
         if (s->entries[i].running && strcmp(s->entries[i].group, e->group) == 0)
             return true;
