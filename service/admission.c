@@ -31,8 +31,6 @@ static const char *rate_text(uint64_t bps, char text[40])
     double value = (double)bps;
     size_t i = 0;
 
-    if (bps == UINT64_MAX)
-        return "bursts without a pause";
     for (; value >= 1000 && i < 3; i++)
         value /= 1000;
     snprintf(text, 40, "%.4g %s", value, units[i]);

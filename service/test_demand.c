@@ -152,10 +152,9 @@ static enum spd_err count_burst(const struct spd_settings *s, struct spd_test_de
         return err;
     demand->n_packets = (uint64_t)spec.n_packets * spec.n_bursts * (spec.n_retries + 1u);
     demand->memory_bytes = plan.total_bytes;
-    /* As if a burst took no time itself: no test is below what is said here. */
-    demand->rate_bps = spec.gap_ns > 0
-                           ? clip(8e9 * spec.n_packets * spec.size_bytes / (double)spec.gap_ns)
-                           : UINT64_MAX;
+    /* As if a burst took no time itself, but what comes back some. */
+    demand->rate_bps = clip(8e9 * spec.n_packets * spec.size_bytes /
+                            (double)(spec.gap_ns > SPD_NS_PER_MS ? spec.gap_ns : SPD_NS_PER_MS));
     add_class(demand, spec.dscp);
     return SPD_ERR_OK;
 }
@@ -178,16 +177,21 @@ static void count_flows(const struct spd_flows_spec *spec, struct spd_test_deman
 
     for (size_t i = 0; i < spec->n_flows; i++) {
         const struct spd_flow_spec *flow = &spec->flows[i];
-        double flow_rate = rate_of(&flow->schedule), flow_s;
+        double flow_rate = rate_of(&flow->schedule), bits = mean_bits(&flow->schedule), flow_s;
 
         rate += flow_rate;
         add_class(demand, flow->info.dscp);
-        if (flow->kind == SPD_FLOW_NOISE) /* it stands last, and lasts as long as they do */
-            flow_s = longest_s, n_packets += flow_rate * longest_s / mean_bits(&flow->schedule);
-        else
-            flow_s = flow->info.n_packets * mean_bits(&flow->schedule) / flow_rate,
-            n_packets += flow->info.n_packets, n_kept += flow->info.n_packets;
+        if (flow->kind == SPD_FLOW_NOISE) { /* it stands last, and ends with them */
+            flow_s = longest_s - (double)flow->starts_ns / 1e9;
+            n_packets += flow_rate * flow_s / bits;
+            continue;
+        }
+        flow_s = flow->schedule.pacing == SPD_PACING_INTERVAL
+                     ? flow->info.n_packets * (double)flow->schedule.interval_ns / 1e9
+                     : flow->info.n_packets * bits / flow_rate;
         longest_s = flow_s > longest_s ? flow_s : longest_s;
+        n_packets += flow->info.n_packets;
+        n_kept += flow->info.n_packets;
     }
     demand->rate_bps = clip(rate + 0.5);
     demand->n_packets = clip(n_packets);
@@ -230,8 +234,13 @@ static enum spd_err count(unsigned command, const struct spd_settings *s,
 
 /* ------------------------------------------------------------------ public */
 
+/* What stands before the @ of a class: DSCP and port. */
+struct class_text {
+    char text[40];
+};
+
 /* Sizes that a file tells may be any. */
-static void forget_files(struct spd_settings *s, struct spd_texts *classes)
+static void forget_files(struct spd_settings *s, struct class_text kept[SPD_TEXTS_MAX])
 {
     static const char *const any = "65000";
 
@@ -239,9 +248,14 @@ static void forget_files(struct spd_settings *s, struct spd_texts *classes)
         s->sizes = any;
     if (has_file(s->noise))
         s->noise = "1Gbit:65000";
-    for (size_t i = 0; i < classes->n; i++)
-        if (has_file(classes->text[i]))
-            classes->text[i] = "BE";
+    for (size_t i = 0; i < s->classes.n; i++) {
+        const char *text = s->classes.text[i];
+
+        if (!has_file(text))
+            continue;
+        snprintf(kept[i].text, sizeof(kept[i].text), "%.*s", (int)strcspn(text, "@"), text);
+        s->classes.text[i] = kept[i].text;
+    }
 }
 
 static enum spd_err find(unsigned command, const struct spd_settings *settings, bool may_read,
@@ -249,6 +263,7 @@ static enum spd_err find(unsigned command, const struct spd_settings *settings, 
 {
     struct spd_settings s = *settings;
     struct spd_test_demand demand = { .command = command, .spins = s.spin };
+    struct class_text kept[SPD_TEXTS_MAX];
     char here[40], noise_here[40];
     enum spd_err err;
 
@@ -263,7 +278,7 @@ static enum spd_err find(unsigned command, const struct spd_settings *settings, 
         return err;
     demand.reads_file = reads_file(command, &s);
     if (demand.reads_file && !may_read)
-        forget_files(&s, &s.classes);
+        forget_files(&s, kept);
     s.host = here;
     s.noise_host = s.noise_host ? noise_here : NULL;
     s.source = s.interface_name = NULL;

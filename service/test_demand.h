@@ -18,7 +18,7 @@ struct spd_test_demand {
     unsigned command;      /* SPD_COMMAND_BURST, _STREAM or _QOS */
     uint64_t n_packets;    /* that it may send at most: repetitions and noise too */
     uint64_t rate_bps;     /* of IP packets, mean while it sends; of bursts, with the pauses
-                            * between; UINT64_MAX: bursts without pause */
+                            * between them, of a millisecond at least */
     uint64_t memory_bytes; /* about */
     size_t n_targets;      /* hosts without port, as typed; the second one takes noise */
     char target[SPD_DEMAND_TARGETS_MAX][256];
