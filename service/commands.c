@@ -78,6 +78,15 @@ const struct spd_command spd_commands[] = {
       "  stampede config show /etc/stampede/stampede.ini --json\n"
       "config.md lists every key. A file that does not parse ends with exit code 2.\n",
       spd_command_config, false },
+    { "service", SPD_COMMAND_SERVICE, "ACTION",
+      "install the service, control it, or be it",
+      "  stampede service install\n"
+      "  stampede service start\n"
+      "  stampede service status --json\n"
+      "  stampede service run --config stampede.ini\n"
+      "The actions: install, uninstall, start, stop, reload, status (which ends with 0\n"
+      "when it runs) and run: in the foreground until Ctrl-C, or under systemd.\n",
+      spd_command_service, false },
 };
 const size_t spd_n_commands = sizeof(spd_commands) / sizeof(spd_commands[0]);
 

@@ -44,6 +44,7 @@ int spd_command_cancel(const struct spd_settings *settings);
 int spd_command_status(const struct spd_settings *settings);
 int spd_command_history(const struct spd_settings *settings);
 int spd_command_config(const struct spd_settings *settings);
+int spd_command_service(const struct spd_settings *settings);
 
 /* Run a command with these arguments in the service (--via-service). */
 int spd_command_via_service(const struct spd_command *command, const struct spd_settings *settings,

@@ -16,6 +16,7 @@
 #define ASK       (SPD_COMMAND_TESTS | SPD_COMMAND_CANCEL | SPD_COMMAND_STATUS)
 #define HISTORY   SPD_COMMAND_HISTORY
 #define CONFIG    SPD_COMMAND_CONFIG
+#define SERVICE   SPD_COMMAND_SERVICE
 #define AT(field) offsetof(struct spd_settings, field)
 /* Not left out of any help. */
 #define USUAL 0
@@ -141,7 +142,13 @@ const struct spd_option spd_options[] = {
       "the N newest alone; 0: list 50, export all", USUAL },
     { "csv", 0, HISTORY, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(csv),
       "write one row a run (- is standard output)", USUAL },
-    { "json", 'j', ANY | ANALYZE | COMPARE | ASK | HISTORY | CONFIG, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
+    { "config", 0, SERVICE, SPD_OPTION_TEXT, "FILE", 0, 0, NULL, AT(config_path),
+      "install, run: the configuration, if not the usual one", USUAL },
+    { "root", 0, SERVICE, SPD_OPTION_TEXT, "FOLDER", 0, 0, NULL, AT(root),
+      "(un)install: in that tree, not this system (Linux)", USUAL },
+    { "scm", 0, SERVICE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(scm),
+      "run: Windows itself has started it as a service", USUAL },
+    { "json", 'j', ANY | ANALYZE | COMPARE | ASK | HISTORY | CONFIG | SERVICE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(json),
       "print the result as JSON", USUAL },
     { "records", 0, BURST | STREAM | ANALYZE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(records),
       "with --json: add every packet", STREAM },
@@ -153,7 +160,7 @@ const struct spd_option spd_options[] = {
       AT(plot), "draw latency over sequence number, and how it spreads", USUAL },
     { "quiet", 'q', ANY | ANALYZE | COMPARE | SPD_COMMAND_CANCEL, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(quiet),
       "no progress, no notices", STREAM },
-    { "help", 'h', ANY | ANALYZE | COMPARE | ASK | HISTORY | CONFIG, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
+    { "help", 'h', ANY | ANALYZE | COMPARE | ASK | HISTORY | CONFIG | SERVICE, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help),
       "this help", USUAL },
     { "help-all", 0, BURST | STREAM | QOS, SPD_OPTION_FLAG, NULL, 0, 0, NULL, AT(help_all),
       "every option, on more than a screen", BURST | STREAM | QOS },

@@ -28,6 +28,7 @@ enum spd_command_bit {
     SPD_COMMAND_STATUS = 1u << 10,
     SPD_COMMAND_HISTORY = 1u << 11,
     SPD_COMMAND_CONFIG = 1u << 12,
+    SPD_COMMAND_SERVICE = 1u << 13,
 };
 
 enum spd_option_kind {
@@ -56,6 +57,9 @@ struct spd_settings {
     bool json;
     bool records;
     bool quiet;
+    const char *config_path; /* NULL: the usual one */
+    const char *root;        /* NULL: the running system */
+    bool scm;
     bool via_service;
     const char *control; /* endpoint of the service; NULL: the default one */
     bool spin;

@@ -68,6 +68,12 @@ static DWORD open_service(const char *name, DWORD access, SC_HANDLE *service)
 
 /* --------------------------------------------------------------- installing */
 
+static enum spd_err no_tree(struct spd_diag *diag)
+{
+    return spd_diag_set(diag, SPD_ERR_NOTSUP, 0,
+                        "a service is installed into the running Windows alone (leave --root out)");
+}
+
 /* A path in quotes, so that no blank in it lets another program be started. */
 static bool put_path(wchar_t *command, const wchar_t *path)
 {
@@ -185,6 +191,8 @@ enum spd_err spd_svcmgr_install(const struct spd_svcmgr_service *service,
 
     if (notes != NULL)
         notes->n = 0;
+    if (!err && service->root != NULL)
+        err = no_tree(diag);
     if (!err && (name == NULL || display == NULL))
         err = spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the name of a service");
     if (!err) {
@@ -308,6 +316,11 @@ enum spd_err spd_svcmgr_uninstall(const struct spd_svcmgr_service *service,
 
     if (notes != NULL)
         notes->n = 0;
+    if (service->root != NULL) {
+        if (handle != NULL)
+            CloseServiceHandle(handle);
+        return no_tree(diag);
+    }
     if (code == 0) {
         DWORD stop_code = stop(handle, STOP_PATIENCE);
 
