@@ -16,6 +16,7 @@
 #include "common/sys/defaults.h"
 #include "common/sys/zone.h"
 #include "service/commands.h"
+#include "service/config.h"
 #include "service/history_text.h"
 
 #define LIST_RUNS 50 /* unless told otherwise */
@@ -25,7 +26,7 @@ enum verb { LIST, SHOW, EXPORT };
 struct view {
     const struct spd_settings *settings;
     enum verb verb;
-    char path[1024];
+    char *path;
     struct spd_store *store;
     struct spd_store_filter filter;
     FILE *csv_file; /* NULL: none was asked for */
@@ -37,17 +38,32 @@ struct view {
     struct spd_diag *diag;
 };
 
+/* What the configuration says, or the usual place: whoever may not read the one
+ * may yet read the other. What is wrong in it is said, and holds up nothing. */
 static enum spd_err find_path(struct view *view)
 {
-    const struct spd_defaults *usual = spd_defaults();
-    const char *path = view->settings->db;
-    int n = path ? snprintf(view->path, sizeof(view->path), "%s", path)
-                 : snprintf(view->path, sizeof(view->path), "%s%chistory.db", usual->data_folder,
-                            usual->separator);
+    struct spd_config_problems *problems = malloc(sizeof(*problems));
+    struct spd_config *config = NULL;
+    enum spd_err err = SPD_ERR_OK;
 
-    return n < (int)sizeof(view->path)
-               ? SPD_ERR_OK
-               : spd_diag_set(view->diag, SPD_ERR_RANGE, 0, "--db: the path is too long");
+    if (view->settings->db) {
+        view->path = strdup(view->settings->db);
+    } else if (problems) {
+        err = spd_config_load(spd_defaults()->config_file, &config, problems);
+        if (err && err != SPD_ERR_NOT_FOUND && err != SPD_ERR_PERM)
+            fprintf(stderr, "stampede: %s; taking the usual database, --db names another\n",
+                    problems->problem[0].text);
+        err = err ? spd_config_load(NULL, &config, problems) : SPD_ERR_OK;
+        if (!err)
+            view->path = strdup(config->history.file);
+        else if (view->diag)
+            *view->diag = problems->problem[0];
+        spd_config_free(config);
+    }
+    free(problems);
+    if (!err && !view->path)
+        err = spd_diag_set(view->diag, SPD_ERR_NOMEM, 0, "no memory");
+    return err;
 }
 
 static enum spd_err find_verb(struct view *view)
@@ -193,6 +209,7 @@ static enum spd_err finish(struct view *view, enum spd_err err)
             err = closed;
     }
     spd_store_close(view->store);
+    free(view->path);
     return err;
 }
 

@@ -257,9 +257,14 @@ static enum spd_err open_to_read(struct spd_store *store, struct spd_diag *diag)
     struct identity identity;
     enum spd_err err = open_and_identify(store, store->path, 0, &identity, diag);
 
-    if ((err == SPD_ERR_NOT_FOUND || err == SPD_ERR_PERM || err == SPD_ERR_IO) &&
-        !has_journal(store->path))
+    if (err == SPD_ERR_NOT_FOUND || err == SPD_ERR_PERM || err == SPD_ERR_IO) {
+        if (has_journal(store->path))
+            return spd_diag_set(diag, SPD_ERR_PERM, diag ? diag->os_code : 0,
+                                "%s was not closed in order, and who may not write beside it "
+                                "cannot read it now; start the service, or run as administrator",
+                                store->path);
         err = open_unjoined(store, &identity, diag);
+    }
     if (err)
         return err;
     if (is_empty(&identity))
