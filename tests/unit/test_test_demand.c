@@ -175,6 +175,8 @@ static void what_cannot_be_is_refused(void **state)
         { BURST, { "0.0.0.0" }, "0.0.0.0" },
         { BURST, { "h", "-s", "71" }, "72" },
         { BURST, { "h", "--source", "eth0" }, "--source eth0" },
+        { BURST, { "2001:db8::7", "-s", "91" }, "92" },
+        { BURST, { "h", "-6", "-s", "91" }, "92" },
         { STREAM, { "h", "--profile", "fax" }, "fax" },
         { STREAM, { "h", "-s", "tiny" }, "tiny" },
         { STREAM, { "h", "-s", "20" }, "20" },
