@@ -17,6 +17,7 @@
 #define ESTABLISHED_WAYS     6 /* of a set: new sources always find some places that are not */
 #define ESTABLISHED_SECONDS  3
 #define IDLE_MS              10000
+#define MILLI                1000u
 #define SOURCES_DEFAULT      8192
 #define SOURCES_MAX          (1u << 24)
 #define REPLACE_INTERVAL_NS  SPD_NS_PER_MS
@@ -38,8 +39,8 @@ struct source {
     uint8_t family;    /* 0: free */
     uint8_t n_seconds; /* different ones with packets, up to ESTABLISHED_SECONDS */
     uint32_t second;   /* of the packet before */
-    uint32_t n_in_second;
     uint32_t heard_ms; /* wraps */
+    uint64_t had;      /* of its share: thousandths of packets, which leak away again */
     struct bucket bucket;
 };
 
@@ -58,7 +59,7 @@ struct spd_reflector_limits {
     uint32_t second;
     uint32_t n_heard, n_heard_before;             /* sources, this second and the one before */
     uint32_t n_established, n_established_before; /* of them */
-    uint32_t fair_share;                          /* packets a second */
+    uint32_t share, established_share;            /* packets a second */
 };
 
 static struct rate rate_of(uint32_t per_second)
@@ -89,6 +90,16 @@ static void take_one(struct bucket *bucket, const struct rate *rate, spd_ns now_
     bucket->full_at_ns = now_ns + used_ns(bucket, now_ns) + rate->interval_ns;
 }
 
+/* An equal share of the total, among those heard in the second before, or
+ * already in this one. */
+static uint32_t share(const struct spd_reflector_limits *l, uint32_t n_before, uint32_t n_now)
+{
+    uint32_t n = n_before > n_now ? n_before : n_now;
+    uint32_t packets = n > 1 ? l->total_per_second / n : l->total_per_second;
+
+    return packets > 0 ? packets : 1;
+}
+
 enum spd_err spd_reflector_limits_create(const struct spd_reflector_limits_config *config,
                                          struct spd_reflector_limits **out)
 {
@@ -105,7 +116,8 @@ enum spd_err spd_reflector_limits_create(const struct spd_reflector_limits_confi
     l->source_rate = rate_of(config->source_rate);
     l->total_rate = rate_of(config->total_rate);
     l->total_per_second = config->total_rate;
-    l->fair_share = config->total_rate;
+    l->share = share(l, 0, 0);
+    l->established_share = l->share;
     l->secret = config->secret;
     l->n_sets = 2;
     while (l->n_sets * WAYS < wanted)
@@ -138,18 +150,6 @@ void spd_reflector_limits_destroy(struct spd_reflector_limits *l)
     free(l);
 }
 
-/* Among those heard in the second before, or already in this one. */
-static void share(struct spd_reflector_limits *l)
-{
-    uint32_t n = l->n_established_before;
-
-    if (n < l->n_established)
-        n = l->n_established;
-    l->fair_share = n > 1 ? l->total_per_second / n : l->total_per_second;
-    if (l->fair_share == 0)
-        l->fair_share = 1;
-}
-
 static void begin_second(struct spd_reflector_limits *l, uint32_t second)
 {
     /* After a silence of more than a second nobody was heard in the one before. */
@@ -160,7 +160,8 @@ static void begin_second(struct spd_reflector_limits *l, uint32_t second)
     l->n_heard = 0;
     l->n_established = 0;
     l->second = second;
-    share(l);
+    l->share = share(l, l->n_heard_before, 0);
+    l->established_share = share(l, l->n_established_before, 0);
 }
 
 static bool is_established(const struct source *s)
@@ -236,8 +237,9 @@ static void count_second(struct spd_reflector_limits *l, struct source *set, str
     unsigned n;
 
     s->second = l->second;
-    s->n_in_second = 0;
     l->n_heard++;
+    if (l->n_heard > l->n_heard_before)
+        l->share = share(l, 0, l->n_heard);
     if (!is_established(s) && s->n_seconds + 1 == ESTABLISHED_SECONDS) {
         struct source *oldest = longest_silent(set, true, now_ms, &n);
 
@@ -250,7 +252,20 @@ static void count_second(struct spd_reflector_limits *l, struct source *set, str
         return;
     l->n_established++;
     if (l->n_established > l->n_established_before)
-        share(l);
+        l->established_share = share(l, 0, l->n_established);
+}
+
+static uint32_t share_of(const struct spd_reflector_limits *l, const struct source *s)
+{
+    return is_established(s) ? l->established_share : l->share;
+}
+
+/* As much as its share, so that it is about 0 for who asks for less. */
+static void leak(const struct spd_reflector_limits *l, struct source *s, uint32_t now_ms)
+{
+    uint64_t leaked = (uint64_t)silence_ms(s, now_ms) * share_of(l, s);
+
+    s->had = s->had > leaked ? s->had - leaked : 0;
 }
 
 static struct source *find(struct spd_reflector_limits *l, const struct spd_addr *from,
@@ -271,26 +286,29 @@ static struct source *find(struct spd_reflector_limits *l, const struct spd_addr
         return NULL;
     if (s->second != l->second)
         count_second(l, set, s, now_ms);
+    leak(l, s, now_ms);
     s->heard_ms = now_ms;
     return s;
 }
 
-/* How much of the total bucket this source may use up: see the header. Of the
- * last quarter, an established one may have the less the more it has had of its
- * share, so that one which asks all the time does not take every single packet
- * that becomes free. */
+/* Whether the total bucket has one for this source: see the header. */
 static bool total_has_one(const struct spd_reflector_limits *l, const struct source *s,
                           spd_ns now_ns)
 {
-    spd_ns most = l->total_rate.tolerance_ns, free_ns = most - used_ns(&l->total, now_ns);
-    uint32_t had;
+    spd_ns eighth = l->total_rate.tolerance_ns / 8;
+    spd_ns free_ns = l->total_rate.tolerance_ns - used_ns(&l->total, now_ns);
+    uint64_t share, had;
 
     if (l->total_rate.interval_ns == 0)
         return true;
-    if (!s || !is_established(s))
-        return free_ns >= most / 2;
-    had = s->n_in_second < l->fair_share ? s->n_in_second : l->fair_share;
-    return free_ns >= 0 && free_ns * l->fair_share >= most / 4 * had;
+    if (!s)
+        return free_ns >= 5 * eighth;
+    share = (uint64_t)share_of(l, s) * MILLI;
+    had = s->had < share ? s->had : share;
+    /* In parts of 256, rounded down: the product would not fit. */
+    had = had * 256 / share;
+    return is_established(s) ? free_ns >= 3 * eighth * (spd_ns)had / 256
+                             : free_ns >= eighth + 4 * eighth * (spd_ns)had / 256;
 }
 
 enum spd_reflector_verdict spd_reflector_limits_take(struct spd_reflector_limits *l,
@@ -320,7 +338,7 @@ enum spd_reflector_verdict spd_reflector_limits_take(struct spd_reflector_limits
     take_one(bucket, &l->source_rate, now_ns);
     take_one(&l->total, &l->total_rate, now_ns);
     if (s)
-        s->n_in_second++;
+        s->had += MILLI;
     return SPD_REFLECTOR_ANSWER;
 }
 

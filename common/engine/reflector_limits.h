@@ -9,10 +9,10 @@
  * - A source whose packets came in three different seconds is established. It
  *   loses its place only to silence (10 s), or to a source that becomes
  *   established where all are and was heard more lately.
- * - Of what all together may have at once (a second's worth), sources that are
- *   not established leave half to those that are; and the last quarter is for
- *   established ones that have not had an equal share of the total in this
- *   second.
+ * - Who asks for less than an equal share of the total gets all of it. What all
+ *   together may have at once (a second's worth) is kept for them: the more of
+ *   its share a source has had, the more it must leave, up to 3/8; one that is
+ *   not established 1/8 at first, up to 5/8; one without a place 5/8.
  * - New sources that find no place share the rate of one source, and take the
  *   place of another new one now and then (1,000 times a second at most), which
  *   a persistent one therefore gets in the end, however many addresses a flood

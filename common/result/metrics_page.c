@@ -3,8 +3,8 @@
  */
 #include "common/result/metrics_page.h"
 
+#include <float.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,10 +193,10 @@ void spd_metrics_value_real(struct spd_metrics_page *p, double value)
     char text[40];
 
     begin_value(p);
-    if (isfinite(value))
+    if (value >= -DBL_MAX && value <= DBL_MAX)
         snprintf(text, sizeof(text), "%.12g\n", value);
     else
-        snprintf(text, sizeof(text), "%s\n", isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+        snprintf(text, sizeof(text), "%s\n", value > 0 ? "+Inf" : value < 0 ? "-Inf" : "NaN");
     put(p, text);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/sys/clock.h"
+#include "common/sys/console.h"
 #include "common/sys/tcp.h"
 #include "common/sys/thread.h"
 #include "tests/support/random.h"
@@ -399,5 +400,7 @@ int main(void)
         cmocka_unit_test(silent_clients_do_not_shut_out_others),
     };
 
+    if (spd_console_init(NULL)) /* Windows: its network */
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

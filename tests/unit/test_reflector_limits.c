@@ -250,8 +250,11 @@ static void who_keeps_the_limits_is_answered_through_a_flood(void **state)
           { .n_flood = 1000, .flood_s = 5, .from_s = 5, .until_s = 15 },
           1.0 },
         /* In the middle of one: after a while. */
+        { "1,000 sources above their share, came at the same time",
+          { .n_sources = 1000, .n_flood = 100, .from_s = 0, .until_s = 20 },
+          1.0 },
         { "1,000 sources, came later",
-          { .n_sources = 1000, .n_flood = 200, .good_s = 5, .from_s = 10, .until_s = 20 },
+          { .n_sources = 1000, .n_flood = 200, .good_s = 5, .from_s = 5, .until_s = 20 },
           1.0 },
         { "ever new addresses, came later, 100,000 a second",
           { .n_flood = 100, .good_s = 5, .from_s = 65, .until_s = 95 },
