@@ -116,6 +116,14 @@ static void make_service(struct spd_config_load *load)
         spd_config_complain(load, spd_config_line_of(load, heading, "data-folder"),
                             "[service] data-folder = %.100s: give a whole path, as in %s",
                             c->service.data_folder, spd_defaults()->data_folder);
+    /* Groups have no colon in their name, and descriptors ("D:(A;;GA;;;BA)") have some. */
+    if (c->service.admins &&
+        (strchr(c->service.admins, ':') == NULL) != spd_defaults()->admins_are_group)
+        spd_config_complain(load, spd_config_line_of(load, heading, "admins"),
+                            "[service] admins = %.100s: give %s here", c->service.admins,
+                            spd_defaults()->admins_are_group
+                                ? "the name or number of a group"
+                                : "a security descriptor, as in D:(A;;GA;;;BA)");
 }
 
 static void make_reflector(struct spd_config_load *load)

@@ -201,10 +201,6 @@ static void apply_option(struct spd_config_load *load, enum spd_config_section s
     if (!(option->commands & a->command) || !spd_config_takes_option(section, option))
         return;
     while ((e = next_entry(load, heading, option->name, &at)) != NULL) {
-        bool had_own_key = e->known; /* of the same name, as log of tests */
-
-        if (had_own_key)
-            return;
         load->entries[e - load->entries].known = true;
         if (option->kind != SPD_OPTION_TEXTS && is_second(load, e, a->title, first_line))
             continue;

@@ -42,8 +42,8 @@ const struct spd_config_key spd_config_keys[] = {
       IN_CONFIG(service.control), "socket (Linux) or pipe (Windows) by which users ask for tests" },
     { SPD_CONFIG_SERVICE, "admins", SPD_CONFIG_TEXT, "GROUP|SDDL", 0, 0, NULL,
       IN_CONFIG(service.admins),
-      "who may do everything: a group (Linux) or a security descriptor (Windows); always root, "
-      "or without it Administrators and SYSTEM" },
+      "who may do everything, besides root and the service's own user: a group (Linux), or a "
+      "security descriptor (Windows; without one Administrators and SYSTEM)" },
 
     { SPD_CONFIG_REFLECTOR, "enabled", SPD_CONFIG_FLAG, "yes|no", 0, 0, "no",
       IN_CONFIG(reflector.enabled), "reflect at all" },

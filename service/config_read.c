@@ -38,8 +38,6 @@ static bool next_line(struct source *s, char line[LINE_MAX_BYTES], size_t *lengt
         return false;
     s->line++;
     line[n < LINE_MAX_BYTES - 1 ? n : LINE_MAX_BYTES - 1] = '\0';
-    if (n > 0 && n < LINE_MAX_BYTES && line[n - 1] == '\r')
-        line[--n] = '\0';
     if (had_zero)
         spd_config_complain(s->load, s->line, "has a zero byte: is this a text in UTF-8?");
     *length = n;

@@ -20,7 +20,7 @@ static bool take_real(const char **text, double *out)
     if (*p == '.')
         for (p++; *p >= '0' && *p <= '9'; p++, n++)
             value += (*p - '0') * (place /= 10);
-    if (n == 0 || n > 18)
+    if (n == 0)
         return false;
     *text = p;
     *out = value;

@@ -98,7 +98,6 @@ static void every_section_takes_its_keys(void **state)
 {
     struct spd_config *c = config_kit_good("[service]\n"
                                            "control = other\n"
-                                           "admins = \"some group\"\n"
                                            "[reflector]\n"
                                            "enabled = yes\n"
                                            "listen = 127.0.0.1:8620, [::1]:8620\n"
@@ -124,7 +123,6 @@ static void every_section_takes_its_keys(void **state)
 
     (void)state;
     assert_string_equal(c->service.control, "other");
-    assert_string_equal(c->service.admins, "some group");
     assert_true(c->reflector.enabled);
     assert_int_equal(c->reflector.settings.listen.n, 3);
     assert_string_equal(c->reflector.settings.listen.text[1], "[::1]:8620");
@@ -145,6 +143,21 @@ static void every_section_takes_its_keys(void **state)
     assert_int_equal(c->history.max_bytes, 500000000);
     assert_false(c->history.keep_logs);
     spd_config_free(c);
+}
+
+static void administrators_are_named_as_the_system_does(void **state)
+{
+    static const char group[] = "[service]\nadmins = \"some group\"\n";
+    static const char sddl[] = "[service]\nadmins = D:(A;;GA;;;BA)(A;;GRGW;;;AU)\n";
+    bool by_group = spd_defaults()->admins_are_group;
+    struct spd_config *c = config_kit_good(by_group ? group : sddl);
+
+    (void)state;
+    assert_string_equal(c->service.admins,
+                        by_group ? "some group" : "D:(A;;GA;;;BA)(A;;GRGW;;;AU)");
+    spd_config_free(c);
+    config_kit_bad("the other way", by_group ? sddl : group, 2,
+                   by_group ? "name or number of a group" : "a security descriptor");
 }
 
 static void rules_are_taken_whole(void **state)
@@ -280,6 +293,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         { "[limits]\n[metrics]\n[limits]\n", 3, "is there already, in line 1" },
         { "[limits]\nuser-tests = 1\n  total-tests = 99\n", 3, "total-tests = 99" }, /* indented */
         { "[limits]\nuser-tests = " LONG50 LONG50 LONG50 LONG50 "\n", 2, "are allowed" },
+        { "[limits]\n\xEF\xBB\xBFtotal-tests = 3\n", 2, "no such key" },
         /* names */
         { "[test]\n", 1, "give it a name" },
         { "[test voice]\n", 1, "give it a name" },
@@ -311,7 +325,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         { "[limits]\ntotal-tests = 65\n", 2, "[limits] total-tests = 65: give a whole number" },
         { "[limits]\ntotal-tests = -1\n", 2, "whole number" },
         { "[limits]\ntotal-tests = 3 # three\n", 2, "whole number" },
-        { "[limits]\ntotal-tests = 99999999999999999999999\n", 2, "whole number" },
+        { "[limits]\ntotal-tests = 18446744073709551619\n", 2, "whole number" },
         { "[limits]\nuser-rate = fast\n", 2, "bit/s" },
         { "[limits]\nuser-rate = 1bit\n", 2, "bit/s" },
         { "[limits]\nuser-memory = 64M\n", 2, "bytes" },
@@ -353,7 +367,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         { TEST "calendar = 02-30 00:00\n", 4, "no year" },
         { EVERY "random-delay = 5min\n", 5, "300 s" },
         { TEST "calendar = *:0/10\nrandom-delay = 600s\n", 5, "600 s" },
-        { EVERY "packets = many\n", 5, "packets many: not a whole number" },
+        { EVERY "packets = many\n", 5, "] packets many: not a whole number" },
         { EVERY "packets = 0\n", 5, "out of range" },
         { EVERY "ipv4 = 4\n", 5, "neither yes nor no" },
         { EVERY "dscp = gold\n", 5, "dscp gold: no such DSCP" },
@@ -364,6 +378,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         { EVERY "codec = G.999\n", 1, "G.999" },
         { EVERY "loss-max = 2\n", 5, "ratio" },
         { EVERY "loss-max = 101%\n", 5, "ratio" },
+        { EVERY "mos-min = 3.6x\n", 5, "from 1 to 4.5" },
         { EVERY "mos-min = 5\n", 5, "from 1 to 4.5" },
         { EVERY "pdv-p99-max = 30\n", 5, "with its unit" },
         { "[test \"a\"]\ncommand = qos\ntarget = h\nevery = 1min\nclass = EF\n", 1, "one class" },
@@ -416,6 +431,41 @@ static void many_problems_are_counted(void **state)
         n += (size_t)snprintf(text + n, sizeof(text) - n, "key%d = 1\n", i);
     assert_int_equal(config_kit_load_n(text, n, &config, &problems), SPD_ERR_FORMAT);
     assert_int_equal(problems.n, 1000);
+}
+
+static void the_longest_line_is_taken_whole(void **state)
+{
+    char text[300] = "[service]\ncontrol = ";
+    size_t begin = strlen("[service]\n"), n = strlen(text);
+    struct spd_config *config;
+
+    (void)state;
+    memset(text + n, 'x', 198 - (n - begin)); /* as config.md says */
+    config = config_kit_good(text);
+    assert_int_equal(strlen(config->service.control), 198 - (n - begin));
+    spd_config_free(config);
+    strcat(text, "x");
+    config_kit_bad("one more", text, 2, "has 199 bytes, and 198 are allowed");
+}
+
+static void lists_have_only_so_many_items(void **state)
+{
+    static const char *const lists[] = { "users", "targets" };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(lists); i++) {
+        char text[4000], says[100];
+        size_t n =
+            (size_t)snprintf(text, sizeof(text), "[allow \"x\"]\n%s", i > 0 ? "users = *\n" : "\n");
+
+        for (int k = 0; k < SPD_TEXTS_MAX; k++)
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s = host\n", lists[i]);
+        spd_config_free(config_kit_good(text));
+        snprintf(text + n, sizeof(text) - n, "%s = host\n", lists[i]);
+        snprintf(says, sizeof(says), "[allow \"x\"] %s = host: \"host\": is one too many",
+                 lists[i]);
+        config_kit_bad(lists[i], text, SPD_TEXTS_MAX + 3, says);
+    }
 }
 
 static void there_are_only_so_many_tests(void **state)
@@ -606,11 +656,14 @@ int main(void)
         cmocka_unit_test(an_empty_file_means_the_defaults),
         cmocka_unit_test(a_file_that_is_not_there_is_not_found),
         cmocka_unit_test(every_section_takes_its_keys),
+        cmocka_unit_test(administrators_are_named_as_the_system_does),
         cmocka_unit_test(rules_are_taken_whole),
         cmocka_unit_test(tests_take_the_options_of_their_command),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(all_that_is_wrong_is_told_in_order),
         cmocka_unit_test(many_problems_are_counted),
+        cmocka_unit_test(the_longest_line_is_taken_whole),
+        cmocka_unit_test(lists_have_only_so_many_items),
         cmocka_unit_test(there_are_only_so_many_tests),
         cmocka_unit_test(a_file_of_anything_is_refused_or_taken),
         cmocka_unit_test(zeros_and_long_lines_are_told),
