@@ -99,7 +99,7 @@ static void end(struct spd_agent *a, struct spd_agent_test *t, const struct spd_
         spd_agent_test_job(a, t, t->in_history ? SPD_STORE_FINISH : SPD_STORE_ADD);
 
     if (t->scheduled)
-        spd_agent_schedule_finished(a, t, r);
+        spd_agent_schedule_finished(a, t, r, job);
     if (!job) { /* nothing can be kept, or told in full */
         a->counts.n_store_errors++;
         spd_agent_test_tell(a, t,

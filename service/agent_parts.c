@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/sys/eventlog.h"
+#include "common/sys/fs.h"
 #include "common/sys/host.h"
 #include "service/agent_private.h"
 
@@ -17,7 +18,9 @@ static void start_history(struct spd_agent *a)
     struct spd_store_opened opened = { 0 };
     struct spd_diag diag = { 0 };
 
-    if (spd_agent_store_start(config->history.file, spd_controller_port(a->controller),
+    if (spd_fs_make_folder(config->service.data_folder, &diag) ||
+        spd_fs_make_folder(config->history.log_folder, &diag) ||
+        spd_agent_store_start(config->history.file, spd_controller_port(a->controller),
                               SPD_AGENT_KEY_STORE, &a->store, &opened, &diag)) {
         a->counts.n_store_errors++;
         spd_eventlog_write(SPD_EVENT_STORE, "results are not kept: %s", diag.text);

@@ -74,6 +74,7 @@ struct spd_agent_last {
     bool cancelled;
     bool threshold_missed;
     uint64_t n_runs, n_failed, n_missed;
+    char log[1024]; /* of the last run that left one, or "" */
     struct spd_job_figures figures;
 };
 
@@ -158,9 +159,10 @@ void spd_agent_tests_begun(struct spd_agent *agent, const struct spd_store_job *
 
 /* ---- agent_schedule.c: what the scheduler says is due ---- */
 void spd_agent_schedule_step(struct spd_agent *agent);
-/* A scheduled test is over: thresholds, and what those who watch see. */
+/* A scheduled test is over: thresholds, what those who watch see, and which
+ * log the history's writer (job, or NULL) is to remove. */
 void spd_agent_schedule_finished(struct spd_agent *agent, const struct spd_agent_test *test,
-                                 const struct spd_job_result *result);
+                                 const struct spd_job_result *result, struct spd_store_job *job);
 
 /* Start a test of the configuration that is due. */
 void spd_agent_tests_start_scheduled(struct spd_agent *agent, const struct spd_config_test *test,

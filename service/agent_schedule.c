@@ -104,7 +104,7 @@ static bool missed_threshold(const struct spd_config_thresholds *limits,
 }
 
 void spd_agent_schedule_finished(struct spd_agent *a, const struct spd_agent_test *t,
-                                 const struct spd_job_result *r)
+                                 const struct spd_job_result *r, struct spd_store_job *job)
 {
     struct spd_agent_last *last = last_of(a, t->scheduled->name);
     char text[200];
@@ -116,6 +116,11 @@ void spd_agent_schedule_finished(struct spd_agent *a, const struct spd_agent_tes
                            text);
     if (!last)
         return;
+    if (r->logged) {
+        if (job && !t->from->config->history.keep_logs)
+            snprintf(job->remove, sizeof(job->remove), "%s", last->log);
+        snprintf(last->log, sizeof(last->log), "%s", t->log);
+    }
     last->n_runs++;
     last->n_failed += !r->figures.known && !t->cancelled;
     last->cancelled = t->cancelled;

@@ -3,6 +3,8 @@
  */
 #include "service/agent_store.h"
 
+#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/sys/clock.h"
@@ -41,10 +43,35 @@ void spd_store_job_free(struct spd_store_job *job)
     free(job);
 }
 
+/* Its length counts for retention. */
+static uint64_t length_of(const char *path)
+{
+    FILE *file = path[0] ? fopen(path, "rb") : NULL;
+    long length = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
+
+    if (file)
+        fclose(file);
+    return length > 0 ? (uint64_t)length : 0;
+}
+
+/* What was asked of the machine and what it gave, out of the result. */
+static char *environment_of(const char *result)
+{
+    json_t *object = result && result[0] ? json_loads(result, 0, NULL) : NULL;
+    json_t *environment = json_object_get(object, "environment");
+    char *text = environment ? json_dumps(environment, JSON_COMPACT) : NULL;
+
+    json_decref(object);
+    return text;
+}
+
 static void work(struct spd_store *store, struct spd_store_job *job)
 {
     struct spd_store_run *run = &job->run;
+    char *environment = environment_of(job->result);
 
+    run->environment = environment;
+    run->log_bytes = length_of(job->log);
     run->name = job->name;
     run->user = job->user;
     run->kind = job->kind;
@@ -67,6 +94,10 @@ static void work(struct spd_store *store, struct spd_store_job *job)
         (void)spd_store_retain(store, &job->limits, spd_clock_wall(), &job->retained, &job->diag);
         break;
     }
+    free(environment);
+    run->environment = NULL;
+    if (job->remove[0] && job->diag.err == SPD_ERR_OK)
+        (void)remove(job->remove);
 }
 
 /* A job that does not come back would be a test that never ends. */

@@ -27,6 +27,7 @@ struct spd_store_job {
     char *result; /* JSON */
     char *text;   /* the report: not kept, but on its way with the rest */
     struct spd_store_bucket buckets[2 * (SPD_JOB_BUCKETS + 1)];
+    char remove[1024];              /* a log that is not kept any longer, or "" */
     struct spd_store_limits limits; /* of RETAIN */
     struct spd_store_retained retained;
     /* What became of it. */

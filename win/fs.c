@@ -71,3 +71,36 @@ enum spd_err spd_fs_memory_close(struct spd_fs_memory *memory, char **bytes, siz
     *bytes = text;
     return err;
 }
+
+enum spd_err spd_fs_make_folder(const char *path, struct spd_diag *diag)
+{
+    wchar_t wide[1024];
+    int n = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, 1024);
+    DWORD attributes;
+
+    if (n <= 1)
+        return spd_diag_set(diag, SPD_ERR_INVALID, (int32_t)GetLastError(),
+                            "%s: too long for a path, or not UTF-8", path);
+    for (int i = 1; i < n; i++) {
+        wchar_t before = wide[i];
+
+        /* Not the root of a drive: "C:". */
+        if ((before != L'\\' && before != L'/' && before != 0) || wide[i - 1] == L':')
+            continue;
+        wide[i] = 0;
+        if (!CreateDirectoryW(wide, NULL) && GetLastError() != ERROR_ALREADY_EXISTS) {
+            DWORD error = GetLastError();
+
+            /* Shares and drives above it may refuse; what counts is the last one. */
+            if (before == 0)
+                return spd_diag_set(diag, error == ERROR_ACCESS_DENIED ? SPD_ERR_PERM : SPD_ERR_IO,
+                                    (int32_t)error, "cannot make the folder %s (error %lu)", path,
+                                    (unsigned long)error);
+        }
+        wide[i] = before;
+    }
+    attributes = GetFileAttributesW(wide);
+    if (attributes == INVALID_FILE_ATTRIBUTES || !(attributes & FILE_ATTRIBUTE_DIRECTORY))
+        return spd_diag_set(diag, SPD_ERR_IO, 0, "%s is no folder, or cannot be entered", path);
+    return SPD_ERR_OK;
+}

@@ -16,6 +16,12 @@
  * systems, since stdio gives that). */
 enum spd_err spd_fs_sync(FILE *stream, int32_t *os_code);
 
+/* Make a folder, and those it lies in, if they are not there; what is made is
+ * closed to other users (POSIX: mode 0750; Windows: as the folder above).
+ * Errors, with a diag: PERM, IO (something else is in the way, or the disk),
+ * INVALID (path too long, or not UTF-8). Blocks on the disk. */
+enum spd_err spd_fs_make_folder(const char *path, struct spd_diag *diag);
+
 /* A stream whose bytes end in memory: for writers that know streams only. */
 struct spd_fs_memory {
     FILE *file;

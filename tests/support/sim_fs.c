@@ -32,3 +32,9 @@ enum spd_err spd_fs_memory_close(struct spd_fs_memory *memory, char **bytes, siz
     fclose(memory->file);
     return *bytes ? SPD_ERR_OK : SPD_ERR_NOMEM;
 }
+
+enum spd_err spd_fs_make_folder(const char *path, struct spd_diag *diag)
+{
+    (void)path;
+    return spd_diag_set(diag, SPD_ERR_NOTSUP, 0, "the simulator has no folders");
+}

@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,8 +99,30 @@ WRAP(int, fsync, (int fd), (fd), -1, WAYS(EIO, ENOSPC, ONCE(EINTR)))
 
 WRAP(int, flock, (int fd, int what), (fd, what), -1, WAYS(EWOULDBLOCK, ENOLCK, ONCE(EINTR)))
 WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), -1, WAYS(EROFS, EPERM))
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), -1, WAYS(EACCES, ENOSPC))
+WRAP(int, stat, (const char *path, struct stat *info), (path, info), -1, WAYS(EACCES))
 WRAP(int, lstat, (const char *path, struct stat *info), (path, info), -1, WAYS(EACCES))
+WRAP(int, fstat, (int fd, struct stat *info), (fd, info), -1, WAYS(EIO))
 WRAP(int, unlink, (const char *path), (path), -1, WAYS(EROFS))
+WRAP(int, rename, (const char *from, const char *to), (from, to), -1, WAYS(EROFS, ENOSPC))
+WRAP(ssize_t, readlink, (const char *path, char *out, size_t n), (path, out, n), -1, WAYS(ENOENT))
+
+/* --- other programs --- */
+
+WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), -1, WAYS(EMFILE, ENFILE))
+WRAP(pid_t, waitpid, (pid_t pid, int *status, int flags), (pid, status, flags), -1,
+     WAYS(ONCE(EINTR)))
+WRAP_CODE(posix_spawnp,
+          (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
+           const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]),
+          (pid, file, actions, attributes, argv, environment), , WAYS(ENOENT, EAGAIN, ENOMEM))
+WRAP_CODE(posix_spawn_file_actions_init, (posix_spawn_file_actions_t * actions), (actions), ,
+          WAYS(ENOMEM))
+WRAP_CODE(posix_spawn_file_actions_addopen,
+          (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags, mode_t mode),
+          (actions, fd, path, flags, mode), , WAYS(ENOMEM))
+WRAP_CODE(posix_spawn_file_actions_adddup2,
+          (posix_spawn_file_actions_t * actions, int fd, int as), (actions, fd, as), , WAYS(ENOMEM))
 
 /* Variable arguments: there is one more at most, passed on as it came. */
 #define WRAP_VARIADIC(name, first_type, second_type, ways)                                         \

@@ -77,6 +77,28 @@ static void a_stream_in_memory_gives_what_was_written(void **state)
     }
 }
 
+static void a_folder_is_made_with_those_it_lies_in(void **state)
+{
+    struct spd_diag diag = { 0 };
+    FILE *file;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) /* once more changes nothing */
+        if (spd_fs_make_folder("test_fs.dir/a/b", &diag))
+            fail_msg("%s", diag.text);
+    file = fopen("test_fs.dir/a/b/c", "wb");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(spd_fs_make_folder("test_fs.dir/a/b/c", &diag), SPD_ERR_IO);
+    assert_int_not_equal(spd_fs_make_folder("test_fs.dir/a/b/c/d", &diag), SPD_ERR_OK);
+    assert_true(diag.text[0]);
+    assert_int_equal(spd_fs_make_folder("", &diag), SPD_ERR_INVALID);
+    assert_int_equal(remove("test_fs.dir/a/b/c"), 0);
+    rmdir("test_fs.dir/a/b");
+    rmdir("test_fs.dir/a");
+    assert_int_equal(rmdir("test_fs.dir"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_no_file_has_nothing_to_wait_for),
         cmocka_unit_test(a_failure_gives_the_systems_code),
         cmocka_unit_test(a_stream_in_memory_gives_what_was_written),
+        cmocka_unit_test(a_folder_is_made_with_those_it_lies_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
