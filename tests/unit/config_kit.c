@@ -2,7 +2,16 @@
 
 #include <stdio.h>
 
+#include "common/sys/console.h"
 #include "tests/unit/unit.h"
+
+int config_kit_set_up(void **state)
+{
+    struct spd_diag diag = { 0 };
+
+    (void)state;
+    return spd_console_init(&diag) == SPD_ERR_OK ? 0 : -1;
+}
 
 enum spd_err config_kit_load_n(const void *bytes, size_t n, struct spd_config **out,
                                struct spd_config_problems *problems)

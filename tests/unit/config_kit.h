@@ -8,6 +8,10 @@
 
 #define CONFIG_KIT_FILE SPD_TEST_NAME ".ini"
 
+/* For cmocka's group: the sockets of Windows must be up before a way is asked
+ * for. */
+int config_kit_set_up(void **state);
+
 /* Write n bytes to CONFIG_KIT_FILE and load that. */
 enum spd_err config_kit_load_n(const void *bytes, size_t n, struct spd_config **out,
                                struct spd_config_problems *problems);

@@ -350,5 +350,5 @@ int main(void)
         cmocka_unit_test(sums_do_not_wrap),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, config_kit_set_up, NULL);
 }

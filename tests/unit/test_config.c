@@ -671,5 +671,5 @@ int main(void)
         cmocka_unit_test(what_is_shown_can_be_loaded_and_is_the_same),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, config_kit_set_up, NULL);
 }

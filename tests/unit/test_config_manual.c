@@ -205,5 +205,5 @@ int main(int argc, char **argv)
         each(print, NULL);
         return 0;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, config_kit_set_up, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "common/sys/console.h"
 #include "tests/unit/unit.h"
 
 #define ARGUMENTS_MAX 20
@@ -221,6 +222,13 @@ static void only_tests_of_the_service_are_known(void **state)
     assert_null(spd_test_command_name(SPD_COMMAND_REFLECT));
 }
 
+/* The sockets of Windows must be up before a way is asked for. */
+static int set_up(void **state)
+{
+    (void)state;
+    return spd_console_init(&diag) == SPD_ERR_OK ? 0 : -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,5 +241,5 @@ int main(void)
         cmocka_unit_test(only_tests_of_the_service_are_known),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }
