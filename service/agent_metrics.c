@@ -80,8 +80,12 @@ void spd_agent_metrics_on_reflector(struct spd_agent *a)
 
 void spd_agent_metrics_forget_reflector(struct spd_agent *a)
 {
-    if (a->metrics)
-        a->metrics->known = false;
+    struct spd_agent_metrics *m = a->metrics;
+
+    if (!m)
+        return;
+    m->known = false;
+    m->asking = m->ask.op.in_flight; /* else the reflector dropped it at its end */
 }
 
 static void fill_service(const struct spd_agent *a, struct spd_metrics_service *out)

@@ -140,9 +140,9 @@ enum spd_err spd_agent_reload(struct spd_agent *a, struct spd_diag *diag)
     } else {
         a->counts.n_reloads++;
         report_unchanged(before->config, settings->config);
-        spd_agent_metrics_forget_reflector(a);
         spd_agent_reflector_stop(a->reflector);
         a->reflector = NULL;
+        spd_agent_metrics_forget_reflector(a);
         a->settings = settings;
         name_last(a);
         start_reflector(a);

@@ -4,11 +4,13 @@
  */
 #include "service/agent_reflector.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/assert.h"
+#include "common/sys/eventlog.h"
 #include "common/sys/thread.h"
 #include "service/reflect_open.h"
 #include "service/shut_port.h"
@@ -16,6 +18,7 @@
 #define KEY_STOP      1
 #define KEY_ASK       2
 #define KEY_REFLECTOR 16
+#define END_POLL_NS   (50 * SPD_NS_PER_MS)
 
 struct spd_agent_reflector {
     const struct spd_settings *settings;
@@ -26,6 +29,7 @@ struct spd_agent_reflector {
     struct spd_diag diag;
     char text[400];
     bool stop;
+    atomic_bool stop_wanted;
 };
 
 static void on_post(void *context, const struct spd_completion *c)
@@ -74,8 +78,16 @@ static void run(void *argument)
         if (err == SPD_ERR_TIMEOUT)
             err = SPD_ERR_OK;
     }
+    if (err && r->reflector)
+        spd_eventlog_write(SPD_EVENT_REFLECTOR, "the reflector ended: its completion port: %s",
+                           spd_err_text(err));
+    /* Others may post until they were told that it ends. */
+    while (!atomic_load(&r->stop_wanted))
+        spd_thread_sleep(END_POLL_NS);
     spd_reflector_destroy(r->reflector);
     r->reflector = NULL;
+    spd_shut_port(r->port); /* by its owner */
+    r->port = NULL;
 }
 
 /* Waits for its first word. */
@@ -132,11 +144,12 @@ void spd_agent_reflector_stop(struct spd_agent_reflector *r)
     if (!r)
         return;
     if (r->thread) {
+        atomic_store(&r->stop_wanted, true);
         while (spd_cport_post(r->port, KEY_STOP, 0, NULL) == SPD_ERR_NOMEM)
             spd_thread_sleep(SPD_NS_PER_MS);
         spd_thread_join(r->thread);
     }
     spd_shut_port(r->opened);
-    spd_shut_port(r->port);
+    spd_shut_port(r->port); /* still there if no thread ever owned it */
     free(r);
 }

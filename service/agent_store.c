@@ -137,7 +137,7 @@ enum spd_err spd_agent_store_start(const char *path, struct spd_cport *port, uin
                                    struct spd_agent_store **out, struct spd_store_opened *opened,
                                    struct spd_diag *diag)
 {
-    struct spd_cport_config config = { .single_owner = true };
+    struct spd_cport_config config = { 0 };
     struct spd_agent_store *s = calloc(1, sizeof(*s));
     enum spd_err err;
 

@@ -353,7 +353,7 @@ enum spd_err spd_api_server_start(const struct spd_api_server_config *config,
                                   struct spd_api_server **out, struct spd_diag *diag)
 {
     struct spd_local_config local = { .name = config->name, .admins = config->admins };
-    struct spd_cport_config port = { .single_owner = true };
+    struct spd_cport_config port = { 0 };
     struct spd_api_server *s = calloc(1, sizeof(*s));
     enum spd_err err;
 
