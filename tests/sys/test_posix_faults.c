@@ -28,6 +28,7 @@
 #include "common/sys/thread.h"
 #include "tests/sys/posix_exchange.h"
 #include "tests/sys/posix_local.h"
+#include "tests/sys/posix_service.h"
 #include "tests/sys/posix_tcp.h"
 #include "tests/sys/posix_faults.h"
 
@@ -301,6 +302,8 @@ TORTURE(paths, 6, paths_survive_every_fault)
 TORTURE(files, 2, files_survive_every_fault)
 TORTURE(tcp_scenario, 10, tcp_survives_every_fault)
 TORTURE(local_scenario, 10, local_connections_survive_every_fault)
+TORTURE(service_scenario, 10, a_service_survives_every_fault)
+TORTURE(install_scenario, 20, installing_survives_every_fault)
 TORTURE(console, 4, the_console_survives_every_fault)
 TORTURE(exchange_owned, 10, an_exchange_survives_every_fault)
 TORTURE(exchange_owned_unconnected, 10, an_unconnected_exchange_survives_every_fault)
@@ -323,6 +326,8 @@ int main(void)
         cmocka_unit_test(files_survive_every_fault),
         cmocka_unit_test(tcp_survives_every_fault),
         cmocka_unit_test(local_connections_survive_every_fault),
+        cmocka_unit_test(a_service_survives_every_fault),
+        cmocka_unit_test(installing_survives_every_fault),
         cmocka_unit_test(the_console_survives_every_fault),
         cmocka_unit_test(an_exchange_survives_every_fault),
         cmocka_unit_test(an_unconnected_exchange_survives_every_fault),
@@ -332,5 +337,7 @@ int main(void)
         cmocka_unit_test(a_refused_exchange_survives_every_fault),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (service_prepare() != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL) + service_clean_up();
 }
