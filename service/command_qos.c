@@ -25,6 +25,7 @@ struct qos {
     const struct spd_settings *settings;
     struct spd_qos_spec spec;
     struct spd_log_header header;
+    struct spd_log_end end;
     struct spd_controller *controller;
     struct spd_record_log *log;
     struct spd_progress progress;
@@ -94,14 +95,13 @@ static enum spd_err run_test(struct qos *q, struct spd_diag *diag)
 /* The log's end, also when the test failed: what is in it stays readable. */
 static enum spd_err finish_log(struct qos *q, struct spd_diag *diag)
 {
-    struct spd_log_end end;
     struct spd_record_log *log = q->log;
 
     q->log = NULL;
-    if (!log || !q->record)
+    if (!q->record)
         return spd_record_log_finish(log, NULL, NULL, diag);
-    spd_flow_log_end(q->record, &end);
-    return spd_record_log_finish(log, &q->record->environment, &end, diag);
+    spd_flow_log_end(q->record, &q->end);
+    return spd_record_log_finish(log, &q->record->environment, &q->end, diag);
 }
 
 static enum spd_err write_all(struct qos *q, const struct spd_qos_result *result, FILE *plot,
@@ -131,7 +131,7 @@ static int conclude(struct qos *q, FILE *plot)
         code = spd_complain(&diag); /* the result is shown all the same */
     if (q->record->outcome.err)
         return spd_complain(&q->record->outcome);
-    err = spd_qos_outcome_make(&q->spec, q->record, &q->header, &outcome, &diag);
+    err = spd_qos_outcome_make(&q->spec, q->record, &q->header, &q->end, &outcome, &diag);
     if (!err)
         err = write_all(q, spd_qos_outcome_result(outcome), plot, &diag);
     spd_qos_outcome_destroy(outcome);

@@ -60,7 +60,8 @@ static enum spd_err explain(struct spd_job *job, struct spd_flows_record *record
     const struct spd_qos_result *result;
     char sink[SPD_ADDR_TEXT_BYTES];
     struct spd_qos_frame frame;
-    enum spd_err err = spd_qos_outcome_make(&w->spec, record, &w->log.header, &w->outcome, diag);
+    enum spd_err err =
+        spd_qos_outcome_make(&w->spec, record, &w->log.header, &w->log.end, &w->outcome, diag);
 
     if (err)
         return err;

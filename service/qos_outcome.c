@@ -32,8 +32,8 @@ void spd_qos_log_header(const struct spd_qos_spec *spec, const char *target_name
 }
 
 static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_record *record,
-                            const struct spd_log_header *header, struct spd_qos_outcome *o,
-                            struct spd_diag *diag)
+                            const struct spd_log_header *header, const struct spd_log_end *end,
+                            struct spd_qos_outcome *o, struct spd_diag *diag)
 {
     struct spd_flow_wishes wishes = { .minimum_ns = SPD_NS_UNKNOWN,
                                       .keep_points = true,
@@ -45,7 +45,7 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
     enum spd_err err;
 
     o->facts.ended = true;
-    spd_flow_log_end(record, &o->facts.end);
+    o->facts.end = *end;
     for (size_t i = 0; i < spec->n_classes; i++) {
         input.packets[i] = record->packets[i];
         input.n_packets[i] = record->n_packets[i];
@@ -63,7 +63,8 @@ static enum spd_err analyse(const struct spd_qos_spec *spec, struct spd_flows_re
 }
 
 enum spd_err spd_qos_outcome_make(const struct spd_qos_spec *spec, struct spd_flows_record *record,
-                                  const struct spd_log_header *header, struct spd_qos_outcome **out,
+                                  const struct spd_log_header *header,
+                                  const struct spd_log_end *end, struct spd_qos_outcome **out,
                                   struct spd_diag *diag)
 {
     struct spd_qos_outcome *o;
@@ -76,7 +77,7 @@ enum spd_err spd_qos_outcome_make(const struct spd_qos_spec *spec, struct spd_fl
     o = calloc(1, sizeof(*o));
     if (!o)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the result");
-    err = analyse(spec, record, header, o, diag);
+    err = analyse(spec, record, header, end, o, diag);
     if (err) {
         spd_qos_outcome_destroy(o);
         return err;

@@ -16,11 +16,12 @@ struct spd_qos_outcome;
 void spd_qos_log_header(const struct spd_qos_spec *spec, const char *target_name,
                         struct spd_log_header *out);
 
-/* header is that of the test's log, whether it was kept or not; it and the
- * record must stay until destroy. Errors: NOMEM, INTERRUPTED (nothing was
+/* header and end are those of the test's log, whether it was kept or not; header
+ * and the record must stay until destroy. Errors: NOMEM, INTERRUPTED (nothing was
  * measured), RANGE, with a diag. */
 enum spd_err spd_qos_outcome_make(const struct spd_qos_spec *spec, struct spd_flows_record *record,
-                                  const struct spd_log_header *header, struct spd_qos_outcome **out,
+                                  const struct spd_log_header *header,
+                                  const struct spd_log_end *end, struct spd_qos_outcome **out,
                                   struct spd_diag *diag);
 const struct spd_qos_result *spd_qos_outcome_result(const struct spd_qos_outcome *outcome);
 void spd_qos_outcome_destroy(struct spd_qos_outcome *outcome); /* NULL is allowed */
