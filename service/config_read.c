@@ -184,7 +184,7 @@ static char *give_line(char *out, int capacity, void *context)
     char line[LINE_MAX_BYTES], *text = line;
     size_t length;
 
-    if (!next_line(s, line, &length))
+    if (s->load->no_memory || !next_line(s, line, &length))
         return NULL;
     memcpy(out, "\n", 2);
     if (s->line == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0)
