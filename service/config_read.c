@@ -256,8 +256,9 @@ enum spd_err spd_config_read(struct spd_config_load *load, FILE *file)
     errno = 0;
     rc = ini_parse_stream(give_line, &source, take_entry, &source);
     if (ferror(file)) {
-        spd_config_complain(load, 0, "cannot be read: %s", strerror(errno));
-        return SPD_ERR_IO;
+        load->problems->n = 1; /* whatever else was wrong, nobody knows the rest */
+        return spd_diag_set(&load->problems->problem[0], SPD_ERR_IO, errno,
+                            "%.250s: cannot be read: %s", load->file, strerror(errno));
     }
     if (load->no_memory || rc == -2)
         return SPD_ERR_NOMEM;

@@ -52,7 +52,7 @@ enum spd_err spd_calendar_parse(const char *text, struct spd_calendar *out, stru
  * added for what is skipped, and both comings count. False when there is no
  * such time within 40 years. */
 bool spd_rule_next(const struct spd_schedule_rule *rule, spd_zone_fn *zone, spd_wall after,
-                       spd_wall *out);
+                   spd_wall *out);
 
 /* The shortest time between two planned times, of some hundreds, without
  * changes of the zone. */

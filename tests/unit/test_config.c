@@ -92,6 +92,19 @@ static void a_file_that_is_not_there_is_not_found(void **state)
     assert_non_null(strstr(problems.problem[0].text, "no-such-file.ini"));
 }
 
+static void a_folder_is_no_file(void **state)
+{
+    static struct spd_config_problems problems;
+    struct spd_config *config = NULL;
+    enum spd_err err = spd_config_load(".", &config, &problems);
+
+    (void)state;
+    assert_true(err == SPD_ERR_IO || err == SPD_ERR_PERM); /* Windows does not even open it */
+    assert_null(config);
+    assert_int_equal(problems.n, 1);
+    assert_int_equal(problems.problem[0].err, err);
+}
+
 /* --------------------------------------------------------------------- values */
 
 static void every_section_takes_its_keys(void **state)
@@ -655,6 +668,7 @@ int main(void)
         cmocka_unit_test(without_a_file_the_defaults_are_in_force),
         cmocka_unit_test(an_empty_file_means_the_defaults),
         cmocka_unit_test(a_file_that_is_not_there_is_not_found),
+        cmocka_unit_test(a_folder_is_no_file),
         cmocka_unit_test(every_section_takes_its_keys),
         cmocka_unit_test(administrators_are_named_as_the_system_does),
         cmocka_unit_test(rules_are_taken_whole),
