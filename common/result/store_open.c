@@ -70,7 +70,7 @@ static enum spd_err set_wal(struct spd_store *store, struct spd_diag *diag)
 
     spd_sql_open(&sql, store, "PRAGMA journal_mode = WAL");
     if (spd_sql_step(&sql))
-        is_wal = sqlite3_stricmp((const char *)sqlite3_column_text(sql.stmt, 0), "wal") == 0;
+        is_wal = strcmp(spd_sql_column(&sql, 0), "wal") == 0;
     err = spd_sql_close(&sql, diag);
     if (!err && !is_wal)
         err = spd_diag_set(diag, SPD_ERR_NOTSUP, 0,
@@ -89,11 +89,10 @@ static enum spd_err check(struct spd_store *store, const char *pragma, struct sp
 
     spd_sql_open(&sql, store, pragma);
     if (spd_sql_step(&sql)) {
-        const char *text = (const char *)sqlite3_column_text(sql.stmt, 0);
+        const char *text = spd_sql_column(&sql, 0);
 
-        if (!text || strcmp(text, "ok") != 0)
-            err = spd_diag_set(diag, SPD_ERR_FORMAT, 0, "%s is damaged: %s", store->path,
-                               text ? text : "the check says nothing");
+        if (sql.rc == SQLITE_OK && strcmp(text, "ok") != 0)
+            err = spd_diag_set(diag, SPD_ERR_FORMAT, 0, "%s is damaged: %s", store->path, text);
     }
     closed = spd_sql_close(&sql, err ? NULL : diag);
     return err ? err : closed;

@@ -34,6 +34,9 @@ void spd_sql_int_known(struct spd_sql *sql, const char *name, int64_t value, boo
 void spd_sql_real_known(struct spd_sql *sql, const char *name, double value, bool known);
 /* Whether there is a row. */
 bool spd_sql_step(struct spd_sql *sql);
+/* A text of the row, valid until the next step; "" for NULL, and when out of
+ * memory, which is remembered. */
+const char *spd_sql_column(struct spd_sql *sql, int column);
 void spd_sql_reset(struct spd_sql *sql);
 enum spd_err spd_sql_close(struct spd_sql *sql, struct spd_diag *diag);
 

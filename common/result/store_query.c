@@ -88,20 +88,17 @@ static void copy_fini(struct copy *copy)
     free(copy->buckets);
 }
 
-static const char *copy_text(struct copy *copy, const struct spd_sql *sql, int column)
+static const char *copy_text(struct copy *copy, struct spd_sql *sql, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(sql->stmt, column);
-    size_t n = (size_t)sqlite3_column_bytes(sql->stmt, column);
+    const char *text = spd_sql_column(sql, column);
+    size_t n = strlen(text);
     char *out = malloc(n + 1);
 
-    if (!out || (!text && sqlite3_column_type(sql->stmt, column) != SQLITE_NULL)) {
-        free(out);
+    if (!out) {
         copy->no_memory = true;
         return "";
     }
-    if (text)
-        memcpy(out, text, n);
-    out[n] = 0;
+    memcpy(out, text, n + 1);
     copy->texts[copy->n_texts++] = out;
     return out;
 }
@@ -129,7 +126,7 @@ static void copy_figures(struct spd_store_figures *f, const struct spd_sql *sql,
     f->mos = sqlite3_column_double(sql->stmt, column);
 }
 
-static void copy_run(struct copy *copy, const struct spd_sql *sql)
+static void copy_run(struct copy *copy, struct spd_sql *sql)
 {
     struct spd_store_run *run = &copy->run;
     int column = 0;

@@ -114,12 +114,8 @@ static enum spd_err take_log(struct spd_store *store, const char *after, char **
     spd_sql_open(&sql, store, next_log);
     spd_sql_text(&sql, ":after", after);
     if (spd_sql_step(&sql)) {
-        size_t n = (size_t)sqlite3_column_bytes(sql.stmt, 0);
-
-        *path = malloc(n + 1);
-        if (*path)
-            memcpy(*path, sqlite3_column_text(sql.stmt, 0), n + 1);
-        else
+        *path = strdup(spd_sql_column(&sql, 0));
+        if (!*path)
             sql.rc = SQLITE_NOMEM;
     }
     err = spd_sql_close(&sql, diag);
@@ -187,7 +183,7 @@ enum spd_err spd_store_retain(struct spd_store *store, const struct spd_store_li
 
     if (err)
         return err;
-    victims = malloc(sizeof(*victims));
+    victims = calloc(1, sizeof(*victims));
     if (!victims)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for %s", store->path);
     if (!(err = spd_store_size(store, &size, diag))) {

@@ -121,6 +121,15 @@ bool spd_sql_step(struct spd_sql *sql)
     return rc == SQLITE_ROW;
 }
 
+const char *spd_sql_column(struct spd_sql *sql, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(sql->stmt, column);
+
+    if (!text && sqlite3_errcode(sql->store->db) == SQLITE_NOMEM)
+        sql->rc = SQLITE_NOMEM;
+    return text ? text : "";
+}
+
 void spd_sql_reset(struct spd_sql *sql)
 {
     if (sql->stmt)
