@@ -238,27 +238,38 @@ static void who_keeps_the_limits_is_answered_through_a_flood(void **state)
         const char *name;
         struct flood flood;
         double at_least;
+        uint32_t source_rate;
     } rows[] = {
         /* Before the flood: nothing is lost. */
         { "1,000 sources above their rate, was there before",
           { .n_sources = 1000, .n_flood = 200, .flood_s = 5, .from_s = 5, .until_s = 20 },
-          1.0 },
+          1.0,
+          100 },
         { "a million forged addresses, was there before",
           { .n_sources = 1000000, .n_flood = 1000, .flood_s = 5, .from_s = 5, .until_s = 8 },
-          1.0 },
+          1.0,
+          100 },
         { "ever new addresses, was there before",
           { .n_flood = 1000, .flood_s = 5, .from_s = 5, .until_s = 15 },
-          1.0 },
+          1.0,
+          100 },
+        { "ever new addresses, no limit for each, was there before",
+          { .n_flood = 1000, .flood_s = 5, .from_s = 5, .until_s = 15 },
+          1.0,
+          0 },
         /* In the middle of one: after a while. */
         { "1,000 sources above their share, came at the same time",
           { .n_sources = 1000, .n_flood = 100, .from_s = 0, .until_s = 20 },
-          1.0 },
+          1.0,
+          100 },
         { "1,000 sources, came later",
           { .n_sources = 1000, .n_flood = 200, .good_s = 5, .from_s = 5, .until_s = 20 },
-          1.0 },
+          1.0,
+          100 },
         { "ever new addresses, came later, 100,000 a second",
           { .n_flood = 100, .good_s = 5, .from_s = 65, .until_s = 95 },
-          0.9 },
+          0.9,
+          100 },
     };
     struct spd_random random = spd_random_start("reflector_limits");
 
@@ -266,7 +277,7 @@ static void who_keeps_the_limits_is_answered_through_a_flood(void **state)
     for (size_t i = 0; i < N_ROWS(rows); i++) {
         /* 1,000 sources may have 100 a second each, 20 times the total: an
          * equal share of it is 60. */
-        struct spd_reflector_limits *limits = limits_of(100, 60000, 0);
+        struct spd_reflector_limits *limits = limits_of(rows[i].source_rate, 60000, 0);
         struct flood flood = rows[i].flood;
         double got = run_flood(limits, &flood, &random);
 
