@@ -181,6 +181,11 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
+const char *spd_command_service_action(size_t i)
+{
+    return i < sizeof(actions) / sizeof(actions[0]) ? actions[i].name : NULL;
+}
+
 int spd_command_service(const struct spd_settings *settings)
 {
     const struct action *action = find_action(settings->host);

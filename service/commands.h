@@ -46,6 +46,9 @@ int spd_command_history(const struct spd_settings *settings);
 int spd_command_config(const struct spd_settings *settings);
 int spd_command_service(const struct spd_settings *settings);
 
+/* The name of the i-th action of stampede service; NULL behind the last one. Static. */
+const char *spd_command_service_action(size_t i);
+
 /* Run a command with these arguments in the service (--via-service). */
 int spd_command_via_service(const struct spd_command *command, const struct spd_settings *settings,
                             int argc, char **argv);
