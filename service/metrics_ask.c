@@ -1,7 +1,8 @@
 /*
- * A question has two owners, one after the other or the other way round: who
- * asked and may give up, and who answers and may be late. Whoever comes second
- * frees it. Threads of the HTTP server ask; the controller's thread answers.
+ * A question has two owners: who asked and may give up, and who answers and may
+ * be late. Who answers frees what was given up; else who asked frees it, once
+ * the other has let go. Threads of the HTTP server ask; the controller's thread
+ * answers.
  */
 #include "service/metrics_ask.h"
 
@@ -10,9 +11,10 @@
 #include "common/sys/clock.h"
 #include "common/sys/thread.h"
 
-#define SLICE_NS (100 * SPD_NS_PER_MS) /* how late a stop may be noticed */
+#define SLICE_NS   (100 * SPD_NS_PER_MS) /* how late a stop may be noticed */
+#define LETTING_NS (20 * SPD_NS_PER_US)
 
-enum ask_state { PENDING, ANSWERED, ABANDONED };
+enum ask_state { PENDING, ANSWERED, LET_GO, ABANDONED };
 
 void spd_metrics_ask_free(struct spd_metrics_ask *ask)
 {
@@ -34,6 +36,15 @@ void spd_metrics_answer(struct spd_metrics_ask *ask, enum spd_err err)
     /* From here on the asker waits for this post, however long. */
     while (spd_cport_post(to, 0, 0, &ask->back) == SPD_ERR_NOMEM)
         spd_thread_sleep(SPD_NS_PER_MS);
+    atomic_store(&ask->state, LET_GO);
+}
+
+/* The post has come, but the thread that made it may still be within the port,
+ * which may be gone as soon as this thread ends. */
+static void await_letting_go(struct spd_metrics_ask *ask)
+{
+    while (atomic_load(&ask->state) != LET_GO)
+        spd_thread_sleep(LETTING_NS);
 }
 
 static bool wait_slice(struct spd_cport *back, spd_ns timeout_ns)
@@ -84,6 +95,7 @@ enum spd_err spd_metrics_ask(const struct spd_metrics_http_config *config, struc
         while (!wait_slice(back, SPD_NS_PER_S))
             continue;
     }
+    await_letting_go(ask);
     err = ask->err;
     if (err)
         spd_metrics_ask_free(ask);

@@ -58,7 +58,7 @@ static int send_page(struct mg_connection *conn, int status, const char *reason,
                      status, reason, type, n_bytes, status == 405 ? "Allow: GET, HEAD\r\n" : "");
 
     (void)mg_write(conn, head, (size_t)n);
-    if (strcmp(method, "HEAD") != 0)
+    if (!method || strcmp(method, "HEAD") != 0) /* NULL: it could not be read */
         (void)mg_write(conn, bytes, n_bytes);
     return status;
 }
@@ -174,6 +174,17 @@ static void on_thread_ends(const struct mg_context *server, int type, void *work
     free(worker);
 }
 
+/* What the library refuses by itself. Its own pages would take the date from
+ * functions that are not for several threads. */
+static int on_refusal(struct mg_connection *conn, int status, const char *message)
+{
+    char text[200];
+
+    snprintf(text, sizeof(text), "%s\n", message ? message : "");
+    (void)send_text(conn, status, status == 408 ? "Request Timeout" : "Bad Request", text);
+    return 0; /* answered */
+}
+
 /* What it has to say of its clients is of no interest. */
 static int on_message(const struct mg_connection *conn, const char *message)
 {
@@ -252,8 +263,8 @@ static void write_addresses(struct spd_metrics_http *http, const char *between)
 static enum spd_err start_server(struct spd_metrics_http *http, struct spd_diag *diag)
 {
     static const struct mg_callbacks callbacks = { .begin_request = on_request,
+                                                   .http_error = on_refusal,
                                                    .log_message = on_message,
-                                                   .log_access = on_message,
                                                    .init_thread = on_thread_begins,
                                                    .exit_thread = on_thread_ends };
     /* clang-format off */
