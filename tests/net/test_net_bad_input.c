@@ -92,6 +92,14 @@ static const struct row rows[] = {
             "IPv4") },
     { WRONG("listening nowhere", "reflect --listen nowhere", "--listen nowhere", "not an address",
             "0.0.0.0:862") },
+    { WRONG("a network that is none", "reflect --allow 10.0.0.0/33", "--allow 10.0.0.0/33",
+            "not a network", "10.0.0.0/8") },
+    { WRONG("a network with bits behind its prefix", "reflect --allow 10.1.0.0/8",
+            "--allow 10.1.0.0/8", "behind the prefix") },
+    { WRONG("a rate beyond all", "reflect --source-rate 10000001", "--source-rate 10000001",
+            "out of range", "0 to 10000000") },
+    { WRONG("sessions to limit where there are none", "reflect --source-sessions 3",
+            "--source-sessions", "--stateful") },
     { WRONG("an operand too many", "reflect 127.0.0.1", "127.0.0.1", "no operand") },
 
     /* Something here or on the way prevents it. */
