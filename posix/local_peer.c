@@ -135,7 +135,7 @@ enum spd_err spd_local_peer(const struct spd_local *connection, struct spd_local
     struct ucred who;
     socklen_t n_bytes = sizeof who;
     gid_t *groups;
-    size_t n_groups, n_told;
+    size_t n_groups = 0, n_told;
     int rc;
 
     if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &who, &n_bytes) != 0) {

@@ -155,7 +155,8 @@ static void configure(SC_HANDLE service, const struct spd_svcmgr_service *how,
     free(text);
 }
 
-/* Make the service, or give the one that is there this command. Returns 0 or a code. */
+/* Make the service, or give the one that is there this command. Returns 0 or a
+ * code. */
 static DWORD create(SC_HANDLE scm, const wchar_t *name, const wchar_t *display,
                     const wchar_t *command, SC_HANDLE *service)
 {
@@ -238,6 +239,8 @@ static DWORD wait_for(SC_HANDLE service, DWORD state, spd_ns timeout_ns,
 
 static DWORD exit_code_of(const SERVICE_STATUS_PROCESS *status)
 {
+    if (status->dwWin32ExitCode == ERROR_SERVICE_NEVER_STARTED)
+        return 0;
     return status->dwWin32ExitCode == ERROR_SERVICE_SPECIFIC_ERROR
                ? status->dwServiceSpecificExitCode
                : status->dwWin32ExitCode;
