@@ -8,7 +8,7 @@
 #include "common/sys/svcmgr.h"
 
 struct spd_agent_config {
-    const char *config_path;    /* NULL: the default place */
+    const char *config_path;    /* NULL: the default place, or the defaults if nothing is there */
     struct spd_svcmgr *manager; /* lives longer than the agent */
 };
 

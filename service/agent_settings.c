@@ -1,8 +1,10 @@
 /*
- * Configurations live as long as somebody uses them.
+ * Configurations live as long as somebody uses them. On the thread of the
+ * agent.
  */
 #include <stdlib.h>
 
+#include "common/sys/defaults.h"
 #include "service/agent_private.h"
 
 enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings **out,
@@ -16,7 +18,10 @@ enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings
         return spd_diag_set(&problems->problem[0], SPD_ERR_NOMEM, 0,
                             "no memory for the configuration");
     }
-    err = spd_config_load(path, &s->config, problems);
+    err = spd_config_load(path ? path : spd_defaults()->config_file, &s->config, problems);
+    /* Nobody asked for that file: without it the defaults are in force. */
+    if (!path && err == SPD_ERR_NOT_FOUND)
+        err = spd_config_load(NULL, &s->config, problems);
     if (err) {
         free(s);
         return err;
