@@ -19,8 +19,9 @@
 #define OF_A_USER_MAX   32
 #define ACCEPTS_MAX     64 /* between two rounds */
 #define ROUND_NS        SPD_NS_PER_S
-#define LINE_NS         (30 * SPD_NS_PER_S)  /* for the rest of a line */
-#define IDLE_NS         (600 * SPD_NS_PER_S) /* with nothing to wait for */
+#define GRACE_NS        (250 * SPD_NS_PER_MS) /* to say a first word */
+#define LINE_NS         (30 * SPD_NS_PER_S)   /* for the rest of a line */
+#define IDLE_NS         (600 * SPD_NS_PER_S)  /* with nothing to wait for */
 #define EVENTS_MAX      64
 
 struct spd_api_server {
@@ -101,6 +102,24 @@ static void refuse(struct spd_api_server *s, struct spd_api_connection *c, int64
 
 /* ----------------------------------------------------------- coming and going */
 
+/* All places are taken, and whoever would have to make room has hardly come: the
+ * next ones wait at the door, so that a crowd does not push out who is about to
+ * speak. */
+static bool must_wait(const struct spd_api_server *s, spd_ns now_ns)
+{
+    bool any_silent = false;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        const struct spd_api_connection *c = &s->connections[i];
+        bool is_silent = !c->peer && !c->ending;
+
+        if (!c->number || (is_silent && now_ns - c->active_ns >= GRACE_NS))
+            return false;
+        any_silent |= is_silent;
+    }
+    return any_silent;
+}
+
 /* A free place, or that of whoever has been silent for longest since it
  * connected: who says nothing is in nobody's way. */
 static struct spd_api_connection *find_place(struct spd_api_server *s)
@@ -128,8 +147,11 @@ static void accept_all(struct spd_api_server *s, spd_ns now_ns)
     for (int i = 0; i < ACCEPTS_MAX; i++) {
         struct spd_api_connection *c;
         struct spd_local *local;
-        enum spd_err err = spd_local_accept(s->listener, &local);
+        enum spd_err err;
 
+        if (must_wait(s, now_ns))
+            return;
+        err = spd_local_accept(s->listener, &local);
         if (err == SPD_ERR_TIMEOUT || err == SPD_ERR_LIMIT)
             return;
         if (err)
@@ -200,13 +222,19 @@ static bool take_line(struct spd_api_server *s, struct spd_api_connection *c, co
     return false;
 }
 
+/* Who does not read its answers is not asked for more requests. */
+static bool has_room(const struct spd_api_connection *c)
+{
+    return c->n_outstanding < SPD_API_OUTSTANDING_MAX && c->n_out < SPD_API_DROPPABLE_BYTES;
+}
+
 static bool take_lines(struct spd_api_server *s, struct spd_api_connection *c, spd_ns now_ns)
 {
     bool too_long = false;
     const char *line;
     size_t n;
 
-    while (!c->ending && c->n_outstanding < SPD_API_OUTSTANDING_MAX &&
+    while (!c->ending && has_room(c) &&
            (line = spd_api_connection_line(c, &n, &too_long)) != NULL) {
         bool go_on = take_line(s, c, line, n);
 
@@ -237,20 +265,26 @@ static void send_away(struct spd_api_server *s, struct spd_api_connection *c, sp
 static void serve(struct spd_api_server *s, struct spd_api_connection *c,
                   const struct spd_local_want *want, spd_ns now_ns)
 {
+    size_t before;
+
     if (want->is_readable && !spd_api_connection_fill(c, now_ns)) {
         let_go(s, c);
         return;
     }
-    if (c->n_in > 0 && (!know_peer(s, c) || !take_lines(s, c, now_ns))) {
-        send_away(s, c, now_ns);
-        return;
-    }
-    if (!c->ending && !spd_api_connection_flush(c, now_ns)) {
-        let_go(s, c);
-        return;
-    }
-    if (!c->ending && ((c->n_in > 0 && c->n_outstanding == 0 && now_ns - c->line_ns > LINE_NS) ||
-                       (c->n_running == 0 && now_ns - c->active_ns > IDLE_NS)))
+    do { /* what was written makes room for lines that are here already */
+        before = c->n_in;
+        if (!spd_api_connection_flush(c, now_ns)) {
+            let_go(s, c);
+            return;
+        }
+        if (c->n_in > 0 && (!know_peer(s, c) || !take_lines(s, c, now_ns))) {
+            send_away(s, c, now_ns);
+            return;
+        }
+    } while (!c->ending && c->n_in < before);
+    if (!c->ending &&
+        ((c->n_in > 0 && c->n_outstanding == 0 && has_room(c) && now_ns - c->line_ns > LINE_NS) ||
+         (c->n_running == 0 && now_ns - c->active_ns > IDLE_NS)))
         send_away(s, c, now_ns);
 }
 
@@ -298,12 +332,12 @@ static void take_messages(struct spd_api_server *s)
 
 /* ---------------------------------------------------------------------- thread */
 
-static size_t gather(struct spd_api_server *s, struct spd_local_want *wants,
+static size_t gather(struct spd_api_server *s, bool accept, struct spd_local_want *wants,
                      struct spd_api_connection **who)
 {
     size_t n = 0;
 
-    wants[n++] = (struct spd_local_want){ .connection = s->listener, .read = true };
+    wants[n++] = (struct spd_local_want){ .connection = s->listener, .read = accept };
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         struct spd_api_connection *c = &s->connections[i];
 
@@ -312,8 +346,8 @@ static size_t gather(struct spd_api_server *s, struct spd_local_want *wants,
         who[n] = c;
         wants[n++] = (struct spd_local_want){
             .connection = c->local,
-            .read = c->n_outstanding < SPD_API_OUTSTANDING_MAX &&
-                    c->n_in<sizeof(c->in), .write = c->n_out> 0,
+            .read = has_room(c) && (c->n_in < sizeof(c->in)),
+            .write = (c->n_out > 0),
         };
     }
     return n;
@@ -326,10 +360,11 @@ static void run(void *argument)
     struct spd_api_server *s = argument;
 
     while (!atomic_load(&s->stop)) {
-        size_t n = gather(s, wants, who);
+        bool accept = !must_wait(s, steady_ns(s));
+        size_t n = gather(s, accept, wants, who);
         spd_ns now_ns;
 
-        (void)spd_local_wait(s->set, wants, n, ROUND_NS);
+        (void)spd_local_wait(s->set, wants, n, accept ? ROUND_NS : GRACE_NS);
         now_ns = steady_ns(s);
         take_messages(s);
         for (size_t i = 1; i < n; i++) {

@@ -18,6 +18,11 @@ enum { PATIENCE_S = 60, HISTORY_MAX = 100000 };
 
 struct service service;
 
+/* More than the harness below has places for. */
+static json_t **lines;
+static size_t n_lines;
+static struct service_link *links;
+
 static const struct net_how here = { .host = NET_HERE };
 
 int64_t service_now_ns(void)
@@ -68,6 +73,12 @@ int service_teardown(void **state)
         service_kill();
     if (service.notify_fd >= 0)
         close(service.notify_fd);
+    while (links)
+        service_unlink(links);
+    while (n_lines > 0)
+        json_decref(lines[--n_lines]);
+    free(lines);
+    lines = NULL;
     net_end(state);
     net_sh(NET_HERE, "rm -rf %s", service.folder);
     return net_end(state);
@@ -97,6 +108,7 @@ void service_configure(const char *format, ...)
 
 void service_start(void)
 {
+    service.pid = 0;
     service.program = net_start(&here, "service run --config %s/stampede.ini", service.folder);
     net_await(service.program, " serves; ");
 }
@@ -107,6 +119,7 @@ void service_start_managed(unsigned watchdog_ms)
     struct timeval patience = { .tv_sec = PATIENCE_S };
     char text[32];
 
+    service.pid = 0;
     snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", service.folder);
     service.notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_true(service.notify_fd >= 0);
@@ -163,8 +176,8 @@ void service_kill(void)
     net_ended_within(program, PATIENCE_S * 1000);
 }
 
-/* By whom a connection was accepted: who listens. */
-pid_t service_pid(void)
+/* Who listens, as a connection is told. */
+static pid_t listener(void)
 {
     struct ucred who = { 0 };
     socklen_t size = sizeof(who);
@@ -173,6 +186,13 @@ pid_t service_pid(void)
     assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size), 0);
     close(fd);
     return who.pid;
+}
+
+pid_t service_pid(void)
+{
+    if (service.pid == 0)
+        service.pid = listener();
+    return service.pid;
 }
 
 struct net_program *service_client(bool nobody, const char *format, ...)
@@ -256,10 +276,33 @@ int service_connect(void)
 
 struct service_link *service_link(void)
 {
-    struct service_link *link = net_alloc(sizeof(*link));
+    struct service_link *link = calloc(1, sizeof(*link));
 
+    assert_non_null(link);
+    link->next = links;
+    links = link;
+    link->fd = -1;
     link->fd = service_connect();
     return link;
+}
+
+void service_unlink(struct service_link *link)
+{
+    struct service_link **at = &links;
+
+    while (*at != link)
+        at = &(*at)->next;
+    *at = link->next;
+    if (link->fd >= 0)
+        close(link->fd);
+    free(link);
+}
+
+static void keep_line(json_t *line)
+{
+    lines = realloc(lines, (n_lines + 1) * sizeof(*lines));
+    assert_non_null(lines);
+    lines[n_lines++] = line;
 }
 
 void service_say(struct service_link *link, const char *format, ...)
@@ -293,7 +336,7 @@ const json_t *service_hear(struct service_link *link)
     line = json_loadb(link->in, (size_t)(end - link->in), JSON_REJECT_DUPLICATES, &error);
     if (!line)
         fail_msg("not JSON: %s: %.*s", error.text, (int)(end - link->in), link->in);
-    net_keep_json(line);
+    keep_line(line);
     end++;
     link->n -= (size_t)(end - link->in);
     memmove(link->in, end, link->n);
@@ -325,7 +368,7 @@ const json_t *service_status(void)
 
     service_say(link, "{\"stampede\":1,\"id\":1,\"do\":\"status\"}");
     line = service_hear_event(link, "status");
-    close(link->fd);
+    service_unlink(link);
     return line;
 }
 

@@ -20,6 +20,7 @@ struct service {
     uint16_t metrics_port;
     int notify_fd; /* the manager's end, once the service was started managed */
     struct net_program *program;
+    pid_t pid;       /* once it was asked for */
     char heard[512]; /* from the service, last */
 };
 
@@ -66,14 +67,16 @@ const json_t *service_await(const char *state, const char *name, size_t n);
 /* ------------------------------------------------------- the local interface */
 
 struct service_link {
+    struct service_link *next;
     int fd;
     size_t n;
     char in[1 << 20];
 };
 
-/* One more connection; owned by the harness. */
+/* One more connection; closed by unlink, or with the case. */
 struct service_link *service_link(void);
-int service_connect(void); /* the bare socket; net_end does not close it */
+void service_unlink(struct service_link *link);
+int service_connect(void); /* the bare socket; who asked for it closes it */
 void service_say(struct service_link *link, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The next line; owned by the harness. Fails after a minute, or at the end. */

@@ -220,7 +220,7 @@ static void progress_is_told_on_the_way_and_the_result_with_its_number(void **st
     run = service_find(service_history(), number);
     assert_non_null(run);
     assert_string_equal(net_text(run, "state"), "finished");
-    close(link->fd);
+    service_unlink(link);
     service_stop();
 }
 
@@ -288,7 +288,7 @@ static void tests_are_listed_and_cancelled_by_number(void **state)
     line = net_result(service_client(false, "status --json"), CLIENT_S);
     assert_int_equal(net_int(line, "tests_cancelled"), 1);
     assert_int_equal(net_int(line, "tests_running"), 0);
-    close(link->fd);
+    service_unlink(link);
     service_stop();
 }
 
@@ -320,7 +320,7 @@ static void a_stop_in_the_middle_of_tests_keeps_what_they_found(void **state)
     for (size_t i = 0; i < json_array_size(runs); i++)
         if (strcmp(net_text(json_array_get(runs, i), "state"), "cancelled") == 0)
             assert_true(net_int(json_array_get(runs, i), "n_sent") > 0);
-    close(link->fd);
+    service_unlink(link);
 }
 
 /* ------------------------------------------------------- those who watch it */
