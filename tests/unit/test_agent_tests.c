@@ -11,7 +11,8 @@
 #include "service/agent_private.h"
 #include "tests/unit/unit.h"
 
-enum { DEPTH = 6, PLACE = 3, PLACE_2 = 4 };
+/* Five events reach every state, and each event in it. More: SPD_DEPTH. */
+enum { DEPTH = 5, DEPTH_MAX = 9, PLACE = 3, PLACE_2 = 4 };
 
 /* ------------------------------------------------------------------- the others */
 
@@ -472,21 +473,24 @@ static void every_order_of_events_ends_well(void **state)
     static const bool histories[] = { false, true };
     struct spd_agent_settings settings;
     struct world w = { 0 };
+    const char *wish = getenv("SPD_DEPTH");
+    size_t depth = wish ? strtoul(wish, NULL, 10) : DEPTH;
     unsigned long n_walks = 0;
 
     (void)state;
+    assert_in_range(depth, 1, DEPTH_MAX);
     prepare(&w);
     for (size_t h = 0; h < N_ROWS(histories); h++) {
-        unsigned path[DEPTH] = { 0 };
+        unsigned path[DEPTH_MAX] = { 0 };
 
         for (;;) {
-            size_t impossible = DEPTH;
-            size_t at = DEPTH;
+            size_t impossible = depth;
+            size_t at;
 
             begin_world(&w, &settings);
             if (histories[h])
                 w.agent->store = NULL; /* results are not kept */
-            for (size_t i = 0; i < DEPTH && impossible == DEPTH; i++) {
+            for (size_t i = 0; i < depth && impossible == depth; i++) {
                 if (!happen(&w, (enum event)path[i]))
                     impossible = i;
                 check_cancelled(&w);
@@ -494,8 +498,8 @@ static void every_order_of_events_ends_well(void **state)
             settle(&w);
             n_walks++;
             /* The next path; what follows an impossible event need not be tried. */
-            at = impossible < DEPTH ? impossible : DEPTH - 1;
-            for (size_t i = at + 1; i < DEPTH; i++)
+            at = impossible < depth ? impossible : depth - 1;
+            for (size_t i = at + 1; i < depth; i++)
                 path[i] = 0;
             while (++path[at] == N_EVENTS) {
                 path[at] = 0;
@@ -506,7 +510,7 @@ static void every_order_of_events_ends_well(void **state)
                 break;
         }
     }
-    print_message("  %lu sequences of %d events\n", n_walks, DEPTH);
+    print_message("  %lu sequences of %zu events\n", n_walks, depth);
     assert_true(n_walks > 10000);
     free(w.agent);
     free(w.config);
