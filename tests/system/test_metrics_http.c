@@ -271,6 +271,7 @@ static void nothing_but_its_two_pages_is_served(void **state)
 
         snprintf(row, sizeof(row), "%s %s", rows[i].method, rows[i].path);
         CHECK_ROW_INT(row, ask(&stage, rows[i].method, rows[i].path, ""), rows[i].status);
+        CHECK_ROW(row, rows[i].status != 404 || strstr(body_of(&stage), "there are /metrics"));
         CHECK_ROW(row, rows[i].status != 405 || strstr(stage.reply, "Allow: GET, HEAD\r\n"));
     }
     assert_int_equal(kit_n_asked(stage.kit), 1);

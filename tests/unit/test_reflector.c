@@ -431,6 +431,9 @@ static void what_came_from_us_is_not_answered_again(void **state)
         memset(padded + 16, fill, sizeof(padded) - 16);
         assert_int_equal(ask(&stage, padded, sizeof(padded)), sizeof(padded));
     }
+    again[38] = 1; /* no reflector: the octets before the TTL are zero */
+    assert_int_equal(ask(&stage, again, sizeof(again)), sizeof(again));
+    again[38] = 0;
     sim_advance(10 * SPD_NS_PER_S);
     assert_int_equal(ask(&stage, again, sizeof(again)), sizeof(again));
     assert_int_equal(counters_of(&stage).n_loops, 2);
