@@ -31,22 +31,34 @@ enum { STRANGER = 54321, GROUP = 54322, OTHER_GROUP = 54323, MANY_GROUPS = 2000 
 static char folder[64];
 static char name[100];
 
-/* A folder that every user may enter. */
-static void choose_name(void)
+/* A folder for each test, which every user may use; it goes with the test,
+ * however that ends. */
+static int make_folder(void **state)
 {
+    (void)state;
     snprintf(folder, sizeof folder, "/tmp/stampede-test-XXXXXX");
-    CHILD_CHECK(mkdtemp(folder) != NULL);
-    CHILD_CHECK(chmod(folder, 0755) == 0);
+    if (mkdtemp(folder) == NULL || chmod(folder, 0777) != 0) {
+        return -1;
+    }
     snprintf(name, sizeof name, "%s/control.sock", folder);
+    return 0;
 }
 
-static void remove_folder(void)
+static int remove_folder(void **state)
 {
     char lock[128];
 
+    (void)state;
     snprintf(lock, sizeof lock, "%s.lock", name);
     (void)unlink(lock);
-    CHILD_CHECK(rmdir(folder) == 0); /* the socket is gone already */
+    (void)unlink(name);
+    return rmdir(folder);
+}
+
+/* A listener that was closed takes its socket along. */
+static void expect_no_socket(void)
+{
+    CHILD_CHECK(access(name, F_OK) != 0 && errno == ENOENT);
 }
 
 static struct spd_local *listen_here(struct spd_local_set *set, const char *admins)
@@ -136,7 +148,7 @@ static bool has_group(const struct spd_local_peer *peer, gid_t group)
 
 static void meet_strangers(void)
 {
-    static const gid_t members[] = { OTHER_GROUP, GROUP };
+    static const gid_t members[] = { OTHER_GROUP, GROUP, STRANGER };
     static const struct {
         const char *what;
         const char *admins;
@@ -150,13 +162,13 @@ static void meet_strangers(void)
         { "a member", "54322", STRANGER, STRANGER, 2, true },
         { "a member first of all", "54322", STRANGER, GROUP, 0, true },
         { "a member, but nobody asked for members", NULL, STRANGER, STRANGER, 2, false },
+        { "a member whose own group is listed again", "54322", STRANGER, STRANGER, 3, true },
         { "root", NULL, 0, 0, 0, true },
     };
 
     if (geteuid() != 0) {
         child_skip("needs root, to be several users");
     }
-    choose_name();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct spd_local_set *set = make_set();
         struct spd_local *listener = listen_here(set, rows[i].admins);
@@ -173,16 +185,16 @@ static void meet_strangers(void)
         CHILD_CHECK_SHOW(strcmp(peer->user, rows[i].uid == 0 ? "root" : id) == 0, peer->user);
         CHILD_CHECK(peer->pid == (uint32_t)pid);
         CHILD_CHECK_SHOW(peer->is_admin == rows[i].is_admin, rows[i].what);
-        CHILD_CHECK(peer->n_groups == 1 + rows[i].n_groups);
+        CHILD_CHECK(peer->n_groups == (rows[i].n_groups == 3 ? 3 : 1 + rows[i].n_groups));
         CHILD_CHECK(has_group(peer, rows[i].gid));
-        CHILD_CHECK(has_group(peer, GROUP) == (rows[i].n_groups == 2 || rows[i].gid == GROUP));
+        CHILD_CHECK(has_group(peer, GROUP) == (rows[i].n_groups >= 2 || rows[i].gid == GROUP));
         spd_local_peer_free(peer);
         dismiss(pid);
         spd_local_close(far);
         spd_local_close(listener);
         spd_local_set_destroy(set);
     }
-    remove_folder();
+    expect_no_socket();
 }
 
 static void the_kernel_says_who_is_an_administrator(void **state)
@@ -199,7 +211,6 @@ static void serve_as_nobody(void)
     char id[16];
 
     child_become_nobody();
-    choose_name();
     set = make_set();
     listener = listen_here(set, NULL);
     CHILD_CHECK(spd_local_connect(set, name, PATIENCE_NS, &near, NULL) == SPD_ERR_OK);
@@ -212,7 +223,7 @@ static void serve_as_nobody(void)
     spd_local_close(far);
     spd_local_close(listener);
     spd_local_set_destroy(set);
-    remove_folder();
+    expect_no_socket();
 }
 
 static void who_runs_the_service_rules_it(void **state)
@@ -235,7 +246,6 @@ static void meet_a_joiner(void)
     for (gid_t i = 0; i < MANY_GROUPS; i++) {
         groups[i] = 100000 + i;
     }
-    choose_name();
     set = make_set();
     listener = listen_here(set, "101999"); /* the last of them: more than are told */
     pid = send_stranger(STRANGER, STRANGER, groups, MANY_GROUPS);
@@ -248,7 +258,7 @@ static void meet_a_joiner(void)
     spd_local_close(far);
     spd_local_close(listener);
     spd_local_set_destroy(set);
-    remove_folder();
+    expect_no_socket();
 }
 
 static void a_user_may_be_in_many_groups(void **state)
@@ -286,7 +296,6 @@ static void take_over(void)
     struct spd_diag diag = { 0 };
     pid_t pid;
 
-    choose_name();
     for (int i = 0; i < 3; i++) {
         pid = start_listener();
         /* From the living nothing is taken. */
@@ -302,9 +311,8 @@ static void take_over(void)
     CHILD_CHECK(spd_local_connect(set, name, PATIENCE_NS, &near, &diag) == SPD_ERR_OK);
     spd_local_close(near);
     spd_local_close(listener);
-    CHILD_CHECK(access(name, F_OK) != 0 && errno == ENOENT);
     spd_local_set_destroy(set);
-    remove_folder();
+    expect_no_socket();
 }
 
 static void what_a_killed_listener_left_is_taken_over(void **state)
@@ -322,7 +330,6 @@ static void listen_on_a_file(void)
     char text[8] = "";
     FILE *file;
 
-    choose_name();
     file = fopen(name, "w");
     CHILD_CHECK(file != NULL && fputs("mine", file) >= 0 && fclose(file) == 0);
     CHILD_CHECK(spd_local_listen(set, &config, &listener, &diag) == SPD_ERR_IN_USE);
@@ -331,8 +338,6 @@ static void listen_on_a_file(void)
     CHILD_CHECK(file != NULL && fgets(text, sizeof text, file) != NULL);
     CHILD_CHECK(fclose(file) == 0 && strcmp(text, "mine") == 0);
     spd_local_set_destroy(set);
-    CHILD_CHECK(unlink(name) == 0);
-    remove_folder();
 }
 
 static void a_file_in_the_way_stays(void **state)
@@ -381,7 +386,6 @@ static void crowd_a_listener(void)
     struct spd_diag diag = { 0 };
     int n = 0;
 
-    choose_name();
     listener = listen_here(set, NULL);
     memcpy(address.sun_path, name, strlen(name));
     for (;; n++) {
@@ -400,7 +404,7 @@ static void crowd_a_listener(void)
     spd_local_close(near);
     spd_local_close(listener);
     spd_local_set_destroy(set);
-    remove_folder();
+    expect_no_socket();
 }
 
 static void a_crowded_listener_lets_wait(void **state)
@@ -412,13 +416,16 @@ static void a_crowded_listener_lets_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_kernel_says_who_is_an_administrator),
-        cmocka_unit_test(who_runs_the_service_rules_it),
-        cmocka_unit_test(a_user_may_be_in_many_groups),
-        cmocka_unit_test(what_a_killed_listener_left_is_taken_over),
-        cmocka_unit_test(a_file_in_the_way_stays),
-        cmocka_unit_test(a_place_where_nobody_may_listen_is_told_with_a_remedy),
-        cmocka_unit_test(a_crowded_listener_lets_wait),
+        cmocka_unit_test_setup_teardown(the_kernel_says_who_is_an_administrator, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(who_runs_the_service_rules_it, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_user_may_be_in_many_groups, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_a_killed_listener_left_is_taken_over, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_in_the_way_stays, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_place_where_nobody_may_listen_is_told_with_a_remedy,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_crowded_listener_lets_wait, make_folder, remove_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

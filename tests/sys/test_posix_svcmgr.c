@@ -30,6 +30,24 @@ enum { KEY = 4711 };
 
 static const struct spd_svcmgr_run how = { .name = "stampede" };
 static int played; /* systemd's end */
+static char folder[64];
+
+/* Goes with the program, however the tests end. */
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/stampede-test-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command) != 0;
+}
 
 /* Opens systemd's socket and names it in the environment. */
 static void play_systemd(const char *name)
@@ -119,12 +137,11 @@ static int live_a_life(struct spd_svcmgr *manager, void *context)
 
 static void be_a_service_of_a_path(void)
 {
-    char name[64];
+    char name[80];
 
-    snprintf(name, sizeof name, "/tmp/stampede-test-%d.sock", (int)getpid());
+    snprintf(name, sizeof name, "%s/notify", folder);
     play_systemd(name);
     run_as_service(live_a_life, 3);
-    (void)unlink(name);
 }
 
 static void be_a_service_of_an_abstract_socket(void)
@@ -331,24 +348,9 @@ static void each_signal_becomes_one_event(void **state)
 
 /* --- installing --- */
 
-static char folder[64];
 static const char unit_text[] = "[Unit]\nDescription=A test\n\n[Service]\nType=notify\n"
                                 "ExecStart=/usr/bin/stampede service run\nRestart=on-failure\n\n"
                                 "[Install]\nWantedBy=multi-user.target\n";
-
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/stampede-test-XXXXXX");
-    CHILD_CHECK(mkdtemp(folder) != NULL);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    CHILD_CHECK(system(command) == 0);
-}
 
 static void read_whole(const char *path, char *text, size_t capacity)
 {
@@ -379,7 +381,6 @@ static void install_into_a_tree(void)
     struct spd_svcmgr_notes notes;
     struct spd_diag diag = { 0 };
 
-    make_folder();
     if (system("systemctl --version >/dev/null 2>&1") != 0) {
         child_skip("no systemctl here");
     }
@@ -400,7 +401,6 @@ static void install_into_a_tree(void)
     }
     CHILD_CHECK_SHOW(spd_svcmgr_uninstall(&service, &notes, &diag) == SPD_ERR_OK, diag.text);
     CHILD_CHECK(!is_there(unit) && !is_there(wanted));
-    remove_folder();
 }
 
 static void a_unit_is_installed_into_a_tree_and_removed(void **state)
@@ -421,7 +421,6 @@ static void install_what_no_unit_can_name(void)
         { "/opt/stampede", "/etc/a\nb.ini" },
     };
 
-    make_folder();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct spd_svcmgr_service service = { .name = "stampede-test",
                                               .program = rows[i].program,
@@ -434,7 +433,6 @@ static void install_what_no_unit_can_name(void)
                          rows[i].program);
         CHILD_CHECK(diag.text[0] != '\0');
     }
-    remove_folder();
 }
 
 static void what_no_unit_can_name_is_refused(void **state)
@@ -474,7 +472,6 @@ static void play_systemctl(const char *script)
         child_skip("needs root, and a system with systemd's folders");
     }
     CHILD_CHECK(mkdir("/run/systemd", 0755) == 0 && mkdir("/run/systemd/system", 0755) == 0);
-    make_folder();
     snprintf(path, sizeof path, "%s/systemctl", folder);
     file = fopen(path, "w");
     CHILD_CHECK(file != NULL);
@@ -515,7 +512,6 @@ static void control_a_service(void)
     CHILD_CHECK_SHOW(spd_svcmgr_uninstall(&service, NULL, &diag) == SPD_ERR_OK, diag.text);
     expect_calls(CALL "--quiet --now disable x.service\n" CALL "daemon-reload\n");
     CHILD_CHECK(!is_there("/etc/systemd/system/x.service"));
-    remove_folder();
 }
 
 static void systemctl_is_told_what_to_do(void **state)
@@ -546,7 +542,6 @@ static void fail_as_systemctl_does(void)
         CHILD_CHECK_SHOW(spd_svcmgr_start("x", 0, &diag) == rows[i].expected, diag.text);
         CHILD_CHECK_SHOW(strstr(diag.text, rows[i].says) != NULL, diag.text);
         CHILD_CHECK(strchr(diag.text, '\n') == NULL);
-        remove_folder();
     }
 }
 
@@ -590,11 +585,9 @@ static void query_services(void)
                              info.exit_code == rows[i].exit_code &&
                              strcmp(info.status, rows[i].status) == 0,
                          rows[i].script);
-        remove_folder();
     }
     play_systemctl("printf 'LoadState=not-found\\nActiveState=inactive\\n'");
     CHILD_CHECK(spd_svcmgr_query("x", &info, &diag) == SPD_ERR_NOT_FOUND);
-    remove_folder();
 }
 
 static void the_state_of_a_service_is_read(void **state)
@@ -620,5 +613,5 @@ int main(void)
         cmocka_unit_test(the_state_of_a_service_is_read),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -36,6 +36,18 @@ static void note(const char *text)
     }
 }
 
+/* What the SCM thinks of the service, whose name is that of the file up to the
+ * blank. */
+static void note_state(void)
+{
+    struct spd_svcmgr_info info;
+    const char *file = strrchr(notes_path, '\\');
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(file + 1, " "), file + 1);
+    note(spd_svcmgr_query(name, &info, NULL) == SPD_ERR_OK ? spd_svcmgr_state_name(info.state)
+                                                           : "?");
+}
+
 static int serve(struct spd_svcmgr *manager, void *context)
 {
     const struct spd_cport_config config = { .concurrency_limit = 1 };
@@ -62,7 +74,7 @@ static int serve(struct spd_svcmgr *manager, void *context)
     }
     spd_svcmgr_stopping(manager, 5 * SPD_NS_PER_S);
     spd_svcmgr_ready(manager); /* too late: it goes on stopping */
-    note("stop");
+    note_state();
     spd_svcmgr_unwatch(manager);
     return 0;
 }
@@ -106,7 +118,7 @@ static void expect_notes(const char *expected)
 static struct spd_svcmgr_service the_service(void)
 {
     return (struct spd_svcmgr_service){ .name = name,
-                                        .display_name = "Stampede of a test",
+                                        .display_name = name, /* must be the only one, too */
                                         .description = "Is removed by the test that installs it",
                                         .config_path = notes_path };
 }
@@ -213,7 +225,7 @@ static void a_service_lives_from_install_to_uninstall(void **state)
     expect_notes("SCM\nready\nreload\nstatus\n");
     if (spd_svcmgr_stop(name, PATIENCE_NS, &diag))
         fail_msg("%s", diag.text);
-    expect_notes("SCM\nready\nreload\nstatus\nstop\n");
+    expect_notes("SCM\nready\nreload\nstatus\nstopping\n");
     info = query();
     assert_int_equal(info.state, SPD_SVCMGR_STOPPED);
     assert_int_equal(info.exit_code, 0);
@@ -242,7 +254,7 @@ static void uninstall_stops_a_service_that_runs(void **state)
     if (spd_svcmgr_uninstall(&service, &notes, &diag))
         fail_msg("%s", diag.text);
     assert_int_equal(notes.n, 0);
-    expect_notes("SCM\nready\nstop\n");
+    expect_notes("SCM\nready\nstopping\n");
     remove(notes_path);
 }
 
@@ -315,6 +327,17 @@ static void every_event_has_its_text(void **state)
     }
 }
 
+/* However a test ends. */
+static int remove_service(void **state)
+{
+    const struct spd_svcmgr_service service = the_service();
+
+    (void)state;
+    (void)spd_svcmgr_uninstall(&service, NULL, NULL);
+    remove(notes_path);
+    return 0;
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -324,9 +347,10 @@ static int start(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_service_lives_from_install_to_uninstall),
-        cmocka_unit_test(uninstall_stops_a_service_that_runs),
-        cmocka_unit_test(a_service_that_cannot_start_is_told_with_its_code),
+        cmocka_unit_test_teardown(a_service_lives_from_install_to_uninstall, remove_service),
+        cmocka_unit_test_teardown(uninstall_stops_a_service_that_runs, remove_service),
+        cmocka_unit_test_teardown(a_service_that_cannot_start_is_told_with_its_code,
+                                  remove_service),
         cmocka_unit_test(a_path_that_could_start_another_program_is_refused),
         cmocka_unit_test(every_event_has_its_text),
     };
