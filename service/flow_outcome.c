@@ -251,6 +251,9 @@ enum spd_err spd_flow_silence(const struct spd_flows_record *record, const char 
     const struct spd_flow_counts *c = &record->counts[0];
     char address[SPD_ADDR_TEXT_BYTES];
 
+    if (record->interrupted && record->n_packets[0] == 0 && !record->outcome.err)
+        return spd_diag_set(diag, SPD_ERR_INTERRUPTED, 0,
+                            "interrupted before the first packet: nothing was measured");
     if (c->n_sent == 0 || c->n_returned > 0 || record->interrupted)
         return SPD_ERR_OK;
     return spd_diag_set(diag, SPD_ERR_NO_REPLY, 0,

@@ -36,7 +36,8 @@ int spd_flow_outcome(const struct spd_settings *settings, const struct spd_flow_
 
 /* A reflector that never answered: the flow was lost as a whole, and why is
  * worth more than a table of nothing. OK when something came back or the test
- * was interrupted; else NO_REPLY with a diag. */
+ * was interrupted; else NO_REPLY, or INTERRUPTED before anything was sent, with
+ * a diag. */
 enum spd_err spd_flow_silence(const struct spd_flows_record *record, const char *host,
                               struct spd_diag *diag);
 

@@ -8,7 +8,7 @@
 
 #include "tests/system/service_kit.h"
 
-enum { CLIENT_S = 60, LABEL_COLUMNS = 17 };
+enum { CLIENT_S = 60 };
 
 #define LOOP                                                                                       \
     "[test \"loop\"]\ncommand = stream\ntarget = 127.0.0.1:%u\npackets = 20\ninterval = 10ms\n"    \
@@ -127,21 +127,16 @@ static void check_same_members(const char *what, json_t *a, json_t *b)
         fail_msg("%s: \"%s\" is by the service alone", what, key);
 }
 
-/* The words at the beginning of each line of a report that is not indented. */
-static void check_same_labels(const char *what, const char *a, const char *b)
+/* Both reports have all of these lines, which begin with a word of "a|b|c". */
+static void check_labels(const char *what, const char *labels, const char *alone,
+                         const char *by_service)
 {
-    while (*a) {
-        size_t n = strcspn(a, "\n"), label = 0;
-        char text[LABEL_COLUMNS + 2] = "\n";
+    for (const char *at = labels; *at; at += strcspn(at, "|"), at += *at == '|') {
+        char text[40];
 
-        while (label < n && label < LABEL_COLUMNS && strncmp(a + label, "  ", 2) != 0)
-            label++;
-        if (n > 0 && a[0] != ' ' && label < n) {
-            memcpy(text + 1, a, label);
-            if (!strstr(b, text) && strncmp(b, text + 1, label) != 0)
-                fail_msg("%s: \"%s\" is missing by the service", what, text + 1);
-        }
-        a += n + (a[n] == '\n');
+        snprintf(text, sizeof(text), "\n%.*s ", (int)strcspn(at, "|"), at);
+        if (!strstr(alone, text) || !strstr(by_service, text))
+            fail_msg("%s: no line \"%s\" in\n%s\nor\n%s", what, text + 1, alone, by_service);
     }
 }
 
@@ -157,11 +152,13 @@ static struct net_program *run_to_end(struct net_program *p)
 static void each_command_gives_by_the_service_what_it_gives_alone(void **state)
 {
     static const struct {
-        const char *command, *options;
+        const char *command, *options, *labels;
     } rows[] = {
-        { "burst", "--bursts 2 --packets 20" },
-        { "stream", "--packets 50 --interval 5" },
-        { "qos", "--class EF --class BE --packets 50 --interval 5" },
+        { "burst", "--bursts 2 --packets 20",
+          "Packets|Round trip|Variation forward|Bursts|Stamps" },
+        { "stream", "--packets 50 --interval 5",
+          "Packets|Rate|Round trip|Variation reverse|Jitter|MOS|Session|Stamps" },
+        { "qos", "--class EF --class BE --packets 50 --interval 5", "method|marks|verdict" },
     };
     const struct net_how here = { .host = NET_HERE };
 
@@ -181,7 +178,7 @@ static void each_command_gives_by_the_service_what_it_gives_alone(void **state)
         alone = run_to_end(net_start(&here, "%s 127.0.0.1:%u %s", command, service.port, options));
         by_service = run_to_end(service_client(false, "%s 127.0.0.1:%u %s --via-service", command,
                                                service.port, options));
-        check_same_labels(command, net_out(alone), net_out(by_service));
+        check_labels(command, rows[i].labels, net_out(alone), net_out(by_service));
     }
     assert_int_equal(service_count(service_history(), "finished", ""), 6);
     service_stop();
@@ -292,6 +289,40 @@ static void tests_are_listed_and_cancelled_by_number(void **state)
     service_stop();
 }
 
+/* Whenever it comes: a result, or why there is none. */
+static void a_test_that_is_cancelled_at_once_says_so(void **state)
+{
+    static const char *const arguments[] = {
+        "\"command\":\"stream\",\"arguments\":[\"127.0.0.1:%u\"]",
+        "\"command\":\"burst\",\"arguments\":[\"127.0.0.1:%u\",\"--bursts\",\"1000\"]",
+        "\"command\":\"qos\",\"arguments\":[\"127.0.0.1:%u\",\"--class\",\"EF\",\"--class\","
+        "\"BE\"]",
+    };
+    struct service_link *link;
+
+    (void)state;
+    service_configure("%s", "");
+    service_start();
+    link = service_link();
+    for (useconds_t delay_us = 0; delay_us < 20000; delay_us += 2000)
+        for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {
+            const json_t *line;
+            char text[200];
+            int64_t number;
+
+            snprintf(text, sizeof(text), arguments[i], service.port);
+            number = service_ask_test(link, 1, text);
+            usleep(delay_us);
+            service_say(link, "{\"stampede\":1,\"id\":2,\"do\":\"cancel\",\"test\":%lld}",
+                        (long long)number);
+            line = service_hear_event(link, "finished");
+            if (!json_object_get(line, net_int(line, "exit_code") ? "error_text" : "text") ||
+                !net_text(line, net_int(line, "exit_code") ? "error_text" : "text")[0])
+                fail_msg("after %d us: nothing for people in the end of %s", (int)delay_us, text);
+        }
+    service_stop();
+}
+
 /* ----------------------------------------------------------------- its end */
 
 static void a_stop_in_the_middle_of_tests_keeps_what_they_found(void **state)
@@ -355,6 +386,7 @@ int main(int argc, char **argv)
         CASE(progress_is_told_on_the_way_and_the_result_with_its_number),
         CASE(an_interrupted_client_shows_what_there_is),
         CASE(tests_are_listed_and_cancelled_by_number),
+        CASE(a_test_that_is_cancelled_at_once_says_so),
         CASE(a_stop_in_the_middle_of_tests_keeps_what_they_found),
         CASE(the_pages_tell_health_and_the_last_results),
     };
