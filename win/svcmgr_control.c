@@ -20,6 +20,7 @@
 #define LOOK_EVERY_MS  50
 #define STOP_PATIENCE  (30 * SPD_NS_PER_S)
 #define PRESHUTDOWN_MS 30000
+#define PROCESS_END_MS 5000
 #define RESET_AFTER_S  86400
 #define COMMAND_UNITS  2048
 
@@ -268,8 +269,21 @@ enum spd_err spd_svcmgr_start(const char *name, spd_ns timeout_ns, struct spd_di
                         name, (unsigned long)exit_code_of(&status));
 }
 
+/* A handle to the process of the service, to wait for its end; NULL: none, or not ours to open. */
+static HANDLE open_process(SC_HANDLE service)
+{
+    SERVICE_STATUS_PROCESS status;
+    DWORD n_bytes;
+
+    if (!QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof(status),
+                              &n_bytes) ||
+        status.dwProcessId == 0)
+        return NULL;
+    return OpenProcess(SYNCHRONIZE, FALSE, status.dwProcessId);
+}
+
 /* Returns 0 or a code. */
-static DWORD stop(SC_HANDLE service, spd_ns timeout_ns)
+static DWORD ask_to_stop(SC_HANDLE service, spd_ns timeout_ns)
 {
     SERVICE_STATUS_PROCESS status;
     SERVICE_STATUS unused;
@@ -284,6 +298,21 @@ static DWORD stop(SC_HANDLE service, spd_ns timeout_ns)
             return code;
     }
     return wait_for(service, SERVICE_STOPPED, timeout_ns, &status);
+}
+
+/* Also waits for the process, which ends a little after the service: until then its program cannot
+ * be replaced or removed. Returns 0 or a code. */
+static DWORD stop(SC_HANDLE service, spd_ns timeout_ns)
+{
+    HANDLE process = open_process(service);
+    DWORD code = ask_to_stop(service, timeout_ns);
+
+    if (process == NULL)
+        return code;
+    if (code == 0)
+        WaitForSingleObject(process, PROCESS_END_MS);
+    CloseHandle(process);
+    return code;
 }
 
 enum spd_err spd_svcmgr_stop(const char *name, spd_ns timeout_ns, struct spd_diag *diag)
