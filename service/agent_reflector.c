@@ -144,9 +144,10 @@ void spd_agent_reflector_stop(struct spd_agent_reflector *r)
     if (!r)
         return;
     if (r->thread) {
-        atomic_store(&r->stop_wanted, true);
         while (spd_cport_post(r->port, KEY_STOP, 0, NULL) == SPD_ERR_NOMEM)
             spd_thread_sleep(SPD_NS_PER_MS);
+        /* Not before: the thread shuts the port then, and we still posted to it. */
+        atomic_store(&r->stop_wanted, true);
         spd_thread_join(r->thread);
     }
     spd_shut_port(r->opened);
