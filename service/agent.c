@@ -51,7 +51,8 @@ static void on_manager(struct spd_agent *a, uint32_t event)
         begin_stop(a);
         break;
     case SPD_SVCMGR_RELOAD:
-        (void)spd_agent_reload(a, &ignored); /* the log has it */
+        if (!a->stopping)
+            (void)spd_agent_reload(a, &ignored); /* the log has it */
         break;
     case SPD_SVCMGR_STATUS:
         spd_eventlog_write(
@@ -87,6 +88,8 @@ static void on_request(struct spd_agent *a, struct spd_api_message *m)
     case SPD_API_RELOAD:
         if (!m->peer->is_admin)
             spd_diag_set(&diag, SPD_ERR_PERM, 0, "only administrators reload the configuration");
+        else if (a->stopping)
+            spd_diag_set(&diag, SPD_ERR_CLOSED, 0, "the service is stopping");
         else
             (void)spd_agent_reload(a, &diag);
         if (diag.err)
@@ -207,6 +210,14 @@ static enum spd_err start(struct spd_agent *a, struct spd_diag *diag)
     return spd_agent_parts_start(a, diag);
 }
 
+/* Everything that waits at the controller's port. */
+static void drain(struct spd_agent *a)
+{
+    if (a->controller)
+        while (spd_controller_drain(a->controller))
+            ;
+}
+
 /* No test runs any more. What is on its way to the controller is still taken:
  * first what the history acknowledged, so that who waits for it hears of it,
  * then requests, which nobody waits for any more. */
@@ -214,20 +225,21 @@ static void stop(struct spd_agent *a)
 {
     struct spd_api_server *api = a->api;
 
+    a->stopping = true;
     spd_svcmgr_unwatch(a->manager);
     spd_agent_metrics_stop(a);
     spd_agent_reflector_stop(a->reflector);
+    a->reflector = NULL;
     spd_agent_store_stop(a->store);
     a->store = NULL;
-    if (a->controller)
-        (void)spd_controller_step(a->controller, 0);
+    drain(a);
     a->api = NULL;
     spd_api_server_stop(api);
-    if (a->controller)
-        (void)spd_controller_step(a->controller, 0);
+    drain(a);
     spd_controller_destroy(a->controller);
     spd_agent_metrics_free(a);
     spd_scheduler_destroy(a->scheduler);
+    spd_agent_settings_release(a->reflecting);
     spd_agent_settings_release(a->settings);
 }
 
@@ -240,7 +252,7 @@ int spd_agent_run(const struct spd_agent_config *config)
 
     if (!a || !problems) {
         spd_eventlog_write(SPD_EVENT_START_FAILED, "no memory for the service");
-    } else if (spd_agent_settings_load(config->config_path, &a->settings, problems)) {
+    } else if (spd_agent_settings_load(config->config_path, true, &a->settings, problems)) {
         spd_agent_report_problems(SPD_EVENT_START_FAILED, problems);
         code = (int)spd_exit_code(SPD_ERR_INVALID);
     } else {

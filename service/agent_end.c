@@ -116,6 +116,11 @@ static void end(struct spd_agent *a, struct spd_agent_test *t, const struct spd_
     t->state = SPD_AGENT_SAVING;
     if (a->store && spd_agent_store_send(a->store, job))
         return;
+    if (a->store) {
+        spd_diag_set(&job->diag, SPD_ERR_NOMEM, 0, "no memory to keep the result");
+        a->counts.n_store_errors++;
+        a->store_failing = true;
+    }
     tell_finished(a, t, job);
     spd_store_job_free(job);
 }
@@ -157,6 +162,8 @@ void spd_agent_tests_on_store(struct spd_agent *a, struct spd_store_job *job)
     }
     if (job->verb != SPD_STORE_RETAIN)
         a->store_failing = job->diag.err != SPD_ERR_OK;
+    else if (!job->diag.err && job->retained.more)
+        a->retain_ns = 0; /* the next piece, after what waits now */
     if (job->verb == SPD_STORE_BEGIN)
         spd_agent_tests_begun(a, job);
     else if (job->test < SPD_CONTROLLER_TESTS_MAX && a->tests[job->test].state == SPD_AGENT_SAVING)

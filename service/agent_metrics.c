@@ -8,6 +8,7 @@
 
 #include "common/sys/clock.h"
 #include "common/sys/eventlog.h"
+#include "common/sys/self.h"
 #include "service/agent_private.h"
 #include "service/metrics_http.h"
 
@@ -17,6 +18,7 @@ struct spd_agent_metrics {
     struct spd_metrics_http *http;
     struct spd_reflector_ask ask;
     bool asking;
+    bool stale; /* what was asked is of a reflector that is gone */
     bool known; /* counters of the reflector that runs now */
     struct spd_reflector_counters counters;
 };
@@ -73,9 +75,12 @@ void spd_agent_metrics_watch(struct spd_agent *a, spd_ns now_ns)
 
 void spd_agent_metrics_on_reflector(struct spd_agent *a)
 {
-    a->metrics->asking = false;
-    a->metrics->known = true;
-    a->metrics->counters = a->metrics->ask.counters;
+    struct spd_agent_metrics *m = a->metrics;
+
+    m->asking = false;
+    m->known = !m->stale;
+    m->stale = false;
+    m->counters = m->ask.counters;
 }
 
 void spd_agent_metrics_forget_reflector(struct spd_agent *a)
@@ -85,15 +90,20 @@ void spd_agent_metrics_forget_reflector(struct spd_agent *a)
     if (!m)
         return;
     m->known = false;
-    m->asking = m->ask.op.in_flight; /* else the reflector dropped it at its end */
+    m->asking = m->stale = m->ask.op.in_flight; /* else the reflector dropped it at its end */
 }
 
 static void fill_service(const struct spd_agent *a, struct spd_metrics_service *out)
 {
     const struct spd_agent_counts *c = &a->counts;
 
+    struct spd_self self;
+
+    spd_self_read(&self);
     *out = (struct spd_metrics_service){
         .version = SPD_VERSION,
+        .resident_bytes = self.resident_bytes,
+        .n_descriptors = self.n_descriptors,
         .started_ns = a->started_ns,
         .uptime_ns = spd_agent_steady_ns() - a->started_steady_ns,
         .n_running = spd_agent_tests_count(a, SPD_AGENT_RUNNING) +
@@ -171,6 +181,8 @@ static void fill_health(const struct spd_agent *a, struct spd_metrics_snapshot *
         spd_metrics_snapshot_add_reason(out, "the last result could not be kept");
     if (a->settings->config->reflector.enabled && !a->reflector)
         spd_metrics_snapshot_add_reason(out, "nothing is reflected: the reflector cannot start");
+    else if (a->reflector && spd_agent_reflector_has_ended(a->reflector))
+        spd_metrics_snapshot_add_reason(out, "nothing is reflected: the reflector failed");
     if (a->stopping)
         spd_metrics_snapshot_add_reason(out, "the service is stopping");
 }
@@ -187,7 +199,7 @@ void spd_agent_metrics_answer(struct spd_agent *a, struct spd_metrics_ask *ask)
         s->n_bounds = SPD_JOB_BUCKETS;
         fill_service(a, &s->service);
         s->reflector.enabled = config->reflector.enabled;
-        if (a->metrics->known)
+        if (a->reflector && a->metrics->known)
             spd_metrics_from_reflector(&a->metrics->counters, &s->reflector);
         for (size_t i = 0; i < config->n_tests; i++)
             fill_test(a, i, &s->tests[i]);

@@ -42,6 +42,8 @@ static void start_reflector(struct spd_agent *a)
         spd_eventlog_write(SPD_EVENT_REFLECTOR, "nothing is reflected: %s", diag.text);
         return;
     }
+    a->reflecting = a->settings;
+    spd_agent_settings_hold(a->reflecting);
     spd_eventlog_write(SPD_EVENT_NOTICE, "reflecting on %s",
                        spd_agent_reflector_text(a->reflector));
 }
@@ -111,10 +113,33 @@ void spd_agent_report_problems(enum spd_event event, const struct spd_config_pro
 /* What cannot change while it runs is told, not pretended. */
 static void report_unchanged(const struct spd_config *before, const struct spd_config *after)
 {
+    const char *old = before->service.admins ? before->service.admins : "";
+    const char *new = after->service.admins ? after->service.admins : "";
+
     if (strcmp(before->service.control, after->service.control) != 0 ||
         strcmp(before->history.file, after->history.file) != 0)
         spd_eventlog_write(SPD_EVENT_WARNING, "the control endpoint and the history's file change "
                                               "with the next start only");
+    if (strcmp(old, new) != 0)
+        spd_eventlog_write(SPD_EVENT_WARNING,
+                           "the administrators stay those of before (%s) until "
+                           "the next start: start the service again now",
+                           old[0] ? old : "the default");
+    if (!spd_config_same_section(before, after, "metrics"))
+        spd_eventlog_write(SPD_EVENT_WARNING, "metrics are served as before until the next start");
+}
+
+/* A reflector that goes on keeps its sessions and loses nothing. */
+static void change_reflector(struct spd_agent *a, const struct spd_config *before)
+{
+    if (a->reflector && spd_config_same_section(before, a->settings->config, "reflector"))
+        return;
+    spd_agent_reflector_stop(a->reflector);
+    a->reflector = NULL;
+    spd_agent_settings_release(a->reflecting);
+    a->reflecting = NULL;
+    spd_agent_metrics_forget_reflector(a);
+    start_reflector(a);
 }
 
 enum spd_err spd_agent_reload(struct spd_agent *a, struct spd_diag *diag)
@@ -126,8 +151,14 @@ enum spd_err spd_agent_reload(struct spd_agent *a, struct spd_diag *diag)
     if (!problems)
         return spd_diag_set(diag, SPD_ERR_NOMEM, 0, "no memory for the configuration");
     spd_svcmgr_reloading(a->manager);
-    err = spd_agent_settings_load(a->config_path, &settings, problems);
-    if (!err && (err = spd_scheduler_reload(a->scheduler, settings->config, spd_agent_now()))) {
+    err =
+        spd_agent_settings_load(a->config_path, before->config->file == NULL, &settings, problems);
+    if (!err &&
+        (err = spd_fs_make_folder(settings->config->history.log_folder, &problems->problem[0]))) {
+        problems->n = 1;
+        spd_agent_settings_release(settings);
+    } else if (!err &&
+               (err = spd_scheduler_reload(a->scheduler, settings->config, spd_agent_now()))) {
         spd_diag_set(&problems->problem[0], err, 0, "no memory for the schedule");
         problems->n = 1;
         spd_agent_settings_release(settings);
@@ -140,12 +171,9 @@ enum spd_err spd_agent_reload(struct spd_agent *a, struct spd_diag *diag)
     } else {
         a->counts.n_reloads++;
         report_unchanged(before->config, settings->config);
-        spd_agent_reflector_stop(a->reflector);
-        a->reflector = NULL;
-        spd_agent_metrics_forget_reflector(a);
         a->settings = settings;
         name_last(a);
-        start_reflector(a);
+        change_reflector(a, before->config);
         spd_agent_settings_release(before);
         spd_eventlog_write(SPD_EVENT_RELOADED, "the configuration was read again: %zu tests",
                            settings->config->n_tests);

@@ -74,7 +74,6 @@ struct spd_agent_last {
     bool cancelled;
     bool threshold_missed;
     uint64_t n_runs, n_failed, n_missed;
-    char log[1024]; /* of the last run that left one, or "" */
     struct spd_job_figures figures;
 };
 
@@ -91,6 +90,7 @@ struct spd_agent {
     struct spd_scheduler *scheduler;
     struct spd_agent_store *store;
     struct spd_agent_reflector *reflector;
+    struct spd_agent_settings *reflecting; /* those that it was started with; or NULL */
     struct spd_api_server *api;
     struct spd_agent_metrics *metrics;
     struct spd_agent_test tests[SPD_CONTROLLER_TESTS_MAX];
@@ -160,9 +160,13 @@ void spd_agent_tests_begun(struct spd_agent *agent, const struct spd_store_job *
 /* ---- agent_schedule.c: what the scheduler says is due ---- */
 void spd_agent_schedule_step(struct spd_agent *agent);
 /* A scheduled test is over: thresholds, what those who watch see, and which
- * log the history's writer (job, or NULL) is to remove. */
+ * logs the history's writer (job, or NULL) is to give up. */
 void spd_agent_schedule_finished(struct spd_agent *agent, const struct spd_agent_test *test,
                                  const struct spd_job_result *result, struct spd_store_job *job);
+
+/* Runs that were not started: told, counted and kept. */
+void spd_agent_schedule_missed(struct spd_agent *agent, const struct spd_config_test *test,
+                               const struct spd_scheduler_event *event, const char *why);
 
 /* Start a test of the configuration that is due. */
 void spd_agent_tests_start_scheduled(struct spd_agent *agent, const struct spd_config_test *test,
@@ -186,7 +190,8 @@ void spd_agent_refuse(struct spd_agent *agent, const struct spd_api_message *req
 void spd_agent_status(struct spd_agent *agent, const struct spd_api_message *request);
 
 /* ---- agent_settings.c ---- */
-enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings **out,
+enum spd_err spd_agent_settings_load(const char *path, bool may_default,
+                                     struct spd_agent_settings **out,
                                      struct spd_config_problems *problems);
 void spd_agent_settings_hold(struct spd_agent_settings *settings);
 void spd_agent_settings_release(struct spd_agent_settings *settings); /* NULL is allowed */

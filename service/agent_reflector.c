@@ -30,6 +30,7 @@ struct spd_agent_reflector {
     char text[400];
     bool stop;
     atomic_bool stop_wanted;
+    atomic_bool ended;
 };
 
 static void on_post(void *context, const struct spd_completion *c)
@@ -78,6 +79,7 @@ static void run(void *argument)
         if (err == SPD_ERR_TIMEOUT)
             err = SPD_ERR_OK;
     }
+    atomic_store(&r->ended, err != SPD_ERR_OK);
     if (err && r->reflector)
         spd_eventlog_write(SPD_EVENT_REFLECTOR, "the reflector ended: its completion port: %s",
                            spd_err_text(err));
@@ -132,6 +134,11 @@ enum spd_err spd_agent_reflector_start(const struct spd_settings *settings,
 bool spd_agent_reflector_ask(struct spd_agent_reflector *r, struct spd_reflector_ask *ask)
 {
     return spd_cport_post(r->port, KEY_ASK, 0, &ask->op) == SPD_ERR_OK;
+}
+
+bool spd_agent_reflector_has_ended(const struct spd_agent_reflector *r)
+{
+    return atomic_load(&r->ended);
 }
 
 const char *spd_agent_reflector_text(const struct spd_agent_reflector *r)

@@ -28,6 +28,9 @@ bool spd_agent_reflector_ask(struct spd_agent_reflector *reflector, struct spd_r
 /* Where it listens: "192.0.2.7:862, [::]:862". Valid until stop. */
 const char *spd_agent_reflector_text(const struct spd_agent_reflector *reflector);
 
+/* It failed, and does not reflect any more. Any thread. */
+bool spd_agent_reflector_has_ended(const struct spd_agent_reflector *reflector);
+
 /* What was asked is on its way back then, or was dropped: its op is idle. NULL
  * is allowed. */
 void spd_agent_reflector_stop(struct spd_agent_reflector *reflector);

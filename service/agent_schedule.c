@@ -41,14 +41,14 @@ static void keep_missed(struct spd_agent *a, const struct spd_config_test *test,
         spd_store_job_free(job);
 }
 
-static void missed(struct spd_agent *a, const struct spd_config_test *test,
-                   const struct spd_scheduler_event *e)
+void spd_agent_schedule_missed(struct spd_agent *a, const struct spd_config_test *test,
+                               const struct spd_scheduler_event *e, const char *why)
 {
     struct spd_agent_last *last = last_of(a, test->name);
     char text[300];
 
     snprintf(text, sizeof(text), "%llu run%s missed: %s", (unsigned long long)e->n_missed,
-             e->n_missed == 1 ? "" : "s", spd_missed_text(e->why));
+             e->n_missed == 1 ? "" : "s", why);
     a->counts.n_missed += e->n_missed;
     if (last)
         last->n_missed += e->n_missed;
@@ -73,7 +73,7 @@ void spd_agent_schedule_step(struct spd_agent *a)
             else if (events[i].kind == SPD_SCHEDULER_START)
                 spd_agent_tests_start_scheduled(a, test, events[i].planned);
             else
-                missed(a, test, &events[i]);
+                spd_agent_schedule_missed(a, test, &events[i], spd_missed_text(events[i].why));
         }
     } while (n == EVENTS_MAX);
 }
@@ -111,16 +111,13 @@ void spd_agent_schedule_finished(struct spd_agent *a, const struct spd_agent_tes
     bool over = missed_threshold(&t->scheduled->thresholds, &r->figures, text, sizeof(text));
 
     spd_scheduler_finished(a->scheduler, t->scheduled->name);
+    if (job)
+        job->only_log = r->logged && !t->from->config->history.keep_logs;
     if (over)
         spd_eventlog_write(SPD_EVENT_THRESHOLD, "test %s to %s: %s", t->scheduled->name, t->target,
                            text);
     if (!last)
         return;
-    if (r->logged) {
-        if (job && !t->from->config->history.keep_logs)
-            snprintf(job->remove, sizeof(job->remove), "%s", last->log);
-        snprintf(last->log, sizeof(last->log), "%s", t->log);
-    }
     last->n_runs++;
     last->n_failed += !r->figures.known && !t->cancelled;
     last->cancelled = t->cancelled;

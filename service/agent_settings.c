@@ -7,7 +7,8 @@
 #include "common/sys/defaults.h"
 #include "service/agent_private.h"
 
-enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings **out,
+enum spd_err spd_agent_settings_load(const char *path, bool may_default,
+                                     struct spd_agent_settings **out,
                                      struct spd_config_problems *problems)
 {
     struct spd_agent_settings *s = calloc(1, sizeof(*s));
@@ -19,8 +20,9 @@ enum spd_err spd_agent_settings_load(const char *path, struct spd_agent_settings
                             "no memory for the configuration");
     }
     err = spd_config_load(path ? path : spd_defaults()->config_file, &s->config, problems);
-    /* Nobody asked for that file: without it the defaults are in force. */
-    if (!path && err == SPD_ERR_NOT_FOUND)
+    /* Nobody asked for that file: without it the defaults are in force. But one
+     * that was there may just be written anew. */
+    if (!path && may_default && err == SPD_ERR_NOT_FOUND)
         err = spd_config_load(NULL, &s->config, problems);
     if (err) {
         free(s);

@@ -96,8 +96,8 @@ static void work(struct spd_store *store, struct spd_store_job *job)
     }
     free(environment);
     run->environment = NULL;
-    if (job->remove[0] && job->diag.err == SPD_ERR_OK)
-        (void)remove(job->remove);
+    if (job->only_log && job->diag.err == SPD_ERR_OK)
+        (void)spd_store_give_up_logs(store, job->name, job->id, &job->diag);
 }
 
 /* A job that does not come back would be a test that never ends. */

@@ -27,7 +27,7 @@ struct spd_store_job {
     char *result; /* JSON */
     char *text;   /* the report: not kept, but on its way with the rest */
     struct spd_store_bucket buckets[2 * (SPD_JOB_BUCKETS + 1)];
-    char remove[1024];              /* a log that is not kept any longer, or "" */
+    bool only_log; /* of FINISH: earlier logs of this scheduled test are given up */
     struct spd_store_limits limits; /* of RETAIN */
     struct spd_store_retained retained;
     /* What became of it. */

@@ -54,7 +54,9 @@ void spd_agent_test_tell(struct spd_agent *a, const struct spd_agent_test *t, ch
                          enum spd_agent_told what)
 {
     bool heard = t->connection && a->api && (!t->gone || what == SPD_AGENT_TOLD_ACCEPTED);
-    struct spd_api_message *m = heard && line ? spd_api_message_create() : NULL;
+    /* Without memory for the line the message goes without: that ends the connection. */
+    struct spd_api_message *m =
+        heard && (line || what != SPD_AGENT_TOLD_PROGRESS) ? spd_api_message_create() : NULL;
 
     if (!m) {
         free(line);
@@ -326,9 +328,9 @@ void spd_agent_tests_start_scheduled(struct spd_agent *a, const struct spd_confi
     struct spd_diag diag = { 0 };
 
     if (!t) {
-        spd_eventlog_write(SPD_EVENT_TEST_MISSED, "test %s: %d tests run already", test->name,
-                           SPD_CONTROLLER_TESTS_MAX);
-        a->counts.n_missed++;
+        struct spd_scheduler_event event = { .planned = planned, .last = planned, .n_missed = 1 };
+
+        spd_agent_schedule_missed(a, test, &event, "too many tests were running");
         spd_scheduler_finished(a->scheduler, test->name);
         return;
     }

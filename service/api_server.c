@@ -23,6 +23,7 @@
 #define LINE_NS         (30 * SPD_NS_PER_S)   /* for the rest of a line */
 #define IDLE_NS         (600 * SPD_NS_PER_S)  /* with nothing to wait for */
 #define EVENTS_MAX      64
+#define LAST_WORDS_NS   (2 * SPD_NS_PER_S)
 
 struct spd_api_server {
     struct spd_local_set *set;
@@ -353,6 +354,28 @@ static size_t gather(struct spd_api_server *s, bool accept, struct spd_local_wan
     return n;
 }
 
+/* What is written and not sent yet, as far as the peers take it in time. */
+static void write_out(struct spd_api_server *s, struct spd_local_want *wants,
+                      struct spd_api_connection **who)
+{
+    spd_ns end_ns = steady_ns(s) + LAST_WORDS_NS;
+
+    for (;;) {
+        size_t n = gather(s, false, wants, who), n_left = 0;
+        spd_ns now_ns = steady_ns(s);
+
+        for (size_t i = 1; i < n; i++) {
+            if (!spd_api_connection_flush(who[i], now_ns) || who[i]->n_out == 0)
+                continue;
+            who[n_left] = who[i];
+            wants[n_left++] = (struct spd_local_want){ .connection = who[i]->local, .write = true };
+        }
+        if (n_left == 0 || now_ns >= end_ns)
+            return;
+        (void)spd_local_wait(s->set, wants, n_left, end_ns - now_ns);
+    }
+}
+
 static void run(void *argument)
 {
     struct spd_local_want wants[CONNECTIONS_MAX + 1];
@@ -377,11 +400,9 @@ static void run(void *argument)
             accept_all(s, now_ns);
     }
     take_messages(s);
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        if (s->connections[i].local)
-            (void)spd_api_connection_flush(&s->connections[i], steady_ns(s));
+    write_out(s, wants, who);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
         spd_api_connection_close(&s->connections[i]);
-    }
 }
 
 enum spd_err spd_api_server_start(const struct spd_api_server_config *config,

@@ -36,7 +36,7 @@ struct spd_api_counts {
 /* Any thread. */
 void spd_api_server_counts(struct spd_api_server *server, struct spd_api_counts *out);
 
-/* What is written is still sent, for a moment. Requests that the controller
+/* What is written is still sent, for at most two seconds. Requests that the controller
  * still has must be freed by it. NULL is allowed. */
 void spd_api_server_stop(struct spd_api_server *server);
 

@@ -134,6 +134,10 @@ void spd_config_free(struct spd_config *config); /* NULL is allowed */
 const struct spd_config_test *spd_config_test_find(const struct spd_config *config,
                                                    const char *name);
 
+/* Whether a section without a name ("reflector") says the same in both. */
+bool spd_config_same_section(const struct spd_config *a, const struct spd_config *b,
+                             const char *section);
+
 /* What is in force, defaults too, and where each comes from: as an INI file
  * with comments, or as JSON. Errors: NOMEM, IO, with a diag. */
 enum spd_err spd_config_show(const struct spd_config *config, FILE *stream, const char *stream_name,

@@ -135,3 +135,29 @@ enum spd_err spd_config_show(const struct spd_config *config, FILE *file, const 
         show_text(&stream, config);
     return spd_stream_finish(&stream, diag);
 }
+
+static const struct spd_config_value *next_of(const struct spd_config *config, const char *section,
+                                              size_t *at)
+{
+    while (*at < config->n_values && strcmp(config->values[*at].section, section) != 0)
+        ++*at;
+    return *at < config->n_values ? &config->values[(*at)++] : NULL;
+}
+
+bool spd_config_same_section(const struct spd_config *a, const struct spd_config *b,
+                             const char *section)
+{
+    const struct spd_config_value *x, *y;
+    size_t at_a = 0, at_b = 0;
+
+    do {
+        x = next_of(a, section, &at_a);
+        y = next_of(b, section, &at_b);
+        if (!x != !y)
+            return false;
+        if (x && (strcmp(x->key, y->key) != 0 || !x->text != !y->text ||
+                  (x->text && strcmp(x->text, y->text) != 0)))
+            return false;
+    } while (x);
+    return true;
+}

@@ -165,17 +165,31 @@ static void on_completion(struct spd_controller *c, const struct spd_completion 
                   completion->n_bytes);
 }
 
-size_t spd_controller_step(struct spd_controller *c, spd_ns max_wait_ns)
+/* How many there were. */
+static size_t take(struct spd_controller *c, spd_ns max_wait_ns, enum spd_err *err)
 {
     struct spd_completion events[EVENTS_MAX];
     size_t n = 0;
-    enum spd_err err = spd_cport_wait(c->port, events, EVENTS_MAX, &n, max_wait_ns);
 
-    if (err && err != SPD_ERR_TIMEOUT)
-        return 0;
+    *err = spd_cport_wait(c->port, events, EVENTS_MAX, &n, max_wait_ns);
     for (size_t i = 0; i < n; i++)
         on_completion(c, &events[i]);
-    return c->n_running;
+    return n;
+}
+
+size_t spd_controller_step(struct spd_controller *c, spd_ns max_wait_ns)
+{
+    enum spd_err err;
+
+    (void)take(c, max_wait_ns, &err);
+    return err && err != SPD_ERR_TIMEOUT ? 0 : c->n_running;
+}
+
+bool spd_controller_drain(struct spd_controller *c)
+{
+    enum spd_err err;
+
+    return take(c, 0, &err) > 0;
 }
 
 void spd_controller_destroy(struct spd_controller *c)

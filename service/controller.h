@@ -58,6 +58,9 @@ void spd_controller_cancel(struct spd_controller *controller, size_t test);
  * of the port count as the end: 0. */
 size_t spd_controller_step(struct spd_controller *controller, spd_ns max_wait_ns);
 
+/* Act on what is there, without waiting; false: there was nothing. */
+bool spd_controller_drain(struct spd_controller *controller);
+
 /* Cancels what still runs, waits for its end, frees everything, the records
  * too. NULL is allowed. */
 void spd_controller_destroy(struct spd_controller *controller);

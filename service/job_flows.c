@@ -3,6 +3,8 @@
  */
 #include "service/job_flows.h"
 
+#include <stdio.h>
+
 #include "service/flow_log.h"
 
 static void on_event(void *context, enum spd_flows_event event, uint32_t number)
@@ -22,8 +24,12 @@ enum spd_err spd_job_flows_create(struct spd_job *job, const struct spd_flows_sp
     if (!err)
         err = spd_flows_create(spec, log->kept ? spd_record_log_ring(log->kept) : NULL, on_event,
                                job, &flows, diag);
-    if (!err)
+    if (!err) {
         *inner = flows;
+    } else if (log->kept) { /* nothing is in it, and nobody will know of it */
+        spd_job_log_drop(log);
+        (void)remove(job->spec.log);
+    }
     return err;
 }
 

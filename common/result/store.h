@@ -129,6 +129,12 @@ enum spd_err spd_store_finish(struct spd_store *store, int64_t id, const struct 
 enum spd_err spd_store_add(struct spd_store *store, const struct spd_store_run *run, int64_t *id,
                            struct spd_diag *diag);
 
+/* The logs of earlier runs of this scheduled test are not kept any longer: their
+ * files go with the next retain, at the latest after a kill. Run keep has its own
+ * log still. */
+enum spd_err spd_store_give_up_logs(struct spd_store *store, const char *name, int64_t keep,
+                                    struct spd_diag *diag);
+
 struct spd_store_limits {
     spd_ns max_age_ns;  /* of a run, since its start; 0: any */
     uint64_t max_bytes; /* database and logs together; 0: any */

@@ -90,6 +90,37 @@ static enum spd_err remove_runs(struct spd_store *store, const struct victims *v
     return spd_sql_end(store, err, diag);
 }
 
+static enum spd_err for_name(struct spd_store *store, const char *statement, const char *name,
+                             int64_t keep, struct spd_diag *diag)
+{
+    struct spd_sql sql;
+
+    spd_sql_open(&sql, store, statement);
+    spd_sql_text(&sql, ":name", name);
+    spd_sql_int(&sql, ":keep", keep);
+    spd_sql_step(&sql);
+    return spd_sql_close(&sql, diag);
+}
+
+enum spd_err spd_store_give_up_logs(struct spd_store *store, const char *name, int64_t keep,
+                                    struct spd_diag *diag)
+{
+    enum spd_err err = spd_sql_begin(store, diag);
+
+    if (err)
+        return err;
+    err = for_name(store,
+                   "INSERT OR IGNORE INTO discarded_log SELECT log FROM run"
+                   " WHERE name = :name AND id <> :keep AND log <> ''",
+                   name, keep, diag);
+    if (!err)
+        err = for_name(store,
+                       "UPDATE run SET log = '', log_bytes = 0"
+                       " WHERE name = :name AND id <> :keep AND log <> ''",
+                       name, keep, diag);
+    return spd_sql_end(store, err, diag);
+}
+
 static const char next_log[] = "SELECT path FROM discarded_log WHERE path > :after"
                                " ORDER BY path LIMIT 1";
 

@@ -662,6 +662,34 @@ static void what_is_shown_can_be_loaded_and_is_the_same(void **state)
     assert_non_null(strstr(shown[0], "; default\n"));
 }
 
+static void sections_that_say_the_same_are_the_same(void **state)
+{
+    static const struct {
+        const char *a, *b, *section;
+        bool same;
+    } rows[] = {
+        { "", "", "reflector", true },
+        { "", "[reflector]\nenabled = no\n", "reflector", true }, /* the default */
+        { "", "[reflector]\nenabled = yes\n", "reflector", false },
+        { "[reflector]\nenabled = yes\n", "# moved\n\n[reflector]\nenabled = yes\n", "reflector",
+          true },
+        { "[reflector]\nlisten = 127.0.0.1:1\n", "[reflector]\nlisten = 127.0.0.1:2\n", "reflector",
+          false },
+        { "[metrics]\nenabled = no\n", "[metrics]\nenabled = yes\n", "reflector", true },
+        { "[metrics]\nenabled = no\n", "[metrics]\nenabled = yes\n", "metrics", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ROWS(rows); i++) {
+        struct spd_config *a = config_kit_good(rows[i].a), *b = config_kit_good(rows[i].b);
+
+        if (spd_config_same_section(a, b, rows[i].section) != rows[i].same)
+            fail_msg("row %zu", i);
+        spd_config_free(a);
+        spd_config_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -678,6 +706,7 @@ int main(void)
         cmocka_unit_test(many_problems_are_counted),
         cmocka_unit_test(the_longest_line_is_taken_whole),
         cmocka_unit_test(lists_have_only_so_many_items),
+        cmocka_unit_test(sections_that_say_the_same_are_the_same),
         cmocka_unit_test(there_are_only_so_many_tests),
         cmocka_unit_test(a_file_of_anything_is_refused_or_taken),
         cmocka_unit_test(zeros_and_long_lines_are_told),

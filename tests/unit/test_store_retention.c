@@ -254,11 +254,35 @@ static void a_log_that_was_written_anew_stays(void **state)
     spd_store_close(store);
 }
 
+/* Of one name: the runs of the others, and the one that is kept, stay as they are. */
+static void logs_that_are_given_up_go_and_their_runs_stay(void **state)
+{
+    struct spd_store *store = store_kit_open(store_kit_path, SPD_STORE_WRITE);
+    struct spd_diag diag = { 0 };
+    struct spd_store_size before, after;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        keep_with_log(store, i, 100, true);
+    assert_int_equal(spd_store_size(store, &before, &diag), SPD_ERR_OK);
+    /* Odd ones have a name; run 5, the last, is number 6 in the database. */
+    assert_int_equal(spd_store_give_up_logs(store, store_kit_run(5).name, 6, &diag), SPD_ERR_OK);
+    assert_int_equal(spd_store_size(store, &after, &diag), SPD_ERR_OK);
+    assert_int_equal(after.n_runs, 6);
+    assert_int_equal(before.log_bytes - after.log_bytes, 200);
+    assert_int_equal(retain(store, 0, 0, 10).n_logs, 2);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(is_there(log_path(i)), i != 1 && i != 3);
+    assert_int_equal(n_runs(store), 6);
+    spd_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_older_than_the_limit_goes_with_its_log, tidy),
         cmocka_unit_test_setup(without_limits_everything_stays, tidy),
+        cmocka_unit_test_setup(logs_that_are_given_up_go_and_their_runs_stay, tidy),
         cmocka_unit_test_setup(the_size_of_database_and_logs_is_kept_and_given_back, tidy),
         cmocka_unit_test_setup(a_call_is_a_bounded_piece, tidy),
         cmocka_unit_test_setup(what_runs_stays_however_old, tidy),
