@@ -44,6 +44,56 @@ Page instfiles
 UninstPage uninstConfirm
 UninstPage instfiles
 
+; The value of an option into $0; the error flag when it was not given. GetOptions
+; of NSIS ends a value at every dash. Here a blank ends it, unless quotation marks
+; stand around the value or around all of the option.
+!macro Option NAME
+  Push "${NAME}="
+  Call Option
+!macroend
+
+Function Option
+  Pop $R0
+  StrLen $R1 $R0
+  StrCpy $R2 -1
+  ${Do}
+    IntOp $R2 $R2 + 1
+    StrCpy $R3 $ARGUMENTS $R1 $R2
+    ${If} $R3 == ""
+      SetErrors
+      Return
+    ${EndIf}
+    StrCpy $R4 " "
+    ${If} $R2 > 0
+      IntOp $R5 $R2 - 1
+      StrCpy $R4 $ARGUMENTS 1 $R5
+    ${EndIf}
+    ${If} $R3 == $R0
+      ${If} $R4 == " "
+      ${OrIf} $R4 == '"'
+        ${Break}
+      ${EndIf}
+    ${EndIf}
+  ${Loop}
+  IntOp $R2 $R2 + $R1
+  StrCpy $R3 $ARGUMENTS 1 $R2
+  ${If} $R3 == '"'
+    StrCpy $R4 '"'
+    IntOp $R2 $R2 + 1
+  ${EndIf}
+  StrCpy $0 ""
+  ${Do}
+    StrCpy $R3 $ARGUMENTS 1 $R2
+    ${If} $R3 == ""
+    ${OrIf} $R3 == $R4
+      ${Break}
+    ${EndIf}
+    StrCpy $0 "$0$R3"
+    IntOp $R2 $R2 + 1
+  ${Loop}
+  ClearErrors
+FunctionEnd
+
 ; Run COMMAND; unless it ends with 0, remember TEXT as what went wrong.
 !macro Run TEXT COMMAND
   ${If} $PROBLEM == ""
@@ -57,19 +107,19 @@ UninstPage instfiles
   ${EndIf}
 !macroend
 
-; Write VALUE of the option NAME, if it was given, as SECTION/KEY into the configuration.
-!macro Setting NAME SECTION KEY BEFORE
+; If the option NAME was given, write VALUE, made of what it takes ($0), into the configuration.
+!macro Setting NAME SECTION KEY VALUE
   ClearErrors
-  ${GetOptions} $ARGUMENTS "${NAME}=" $0
+  !insertmacro Option "${NAME}"
   ${IfNot} ${Errors}
-    WriteINIStr "$DATA\stampede.ini" "${SECTION}" "${KEY}" "${BEFORE}$0"
+    WriteINIStr "$DATA\stampede.ini" "${SECTION}" "${KEY}" "${VALUE}"
   ${EndIf}
 !macroend
 
 ; The same for 1 and 0: yes and no.
 !macro Switch NAME SECTION
   ClearErrors
-  ${GetOptions} $ARGUMENTS "${NAME}=" $0
+  !insertmacro Option "${NAME}"
   ${IfNot} ${Errors}
     ${If} $0 == 1
       WriteINIStr "$DATA\stampede.ini" "${SECTION}" "enabled" "yes"
@@ -178,8 +228,9 @@ Section "Stampede"
 
   ; A configuration brought along is checked before it takes the place of another.
   ClearErrors
-  ${GetOptions} $ARGUMENTS "--config-file=" $2
+  !insertmacro Option "--config-file"
   ${IfNot} ${Errors}
+    StrCpy $2 $0
     !insertmacro Run "The configuration is not good." '"$INSTDIR\stampede.exe" config check "$2"'
     ${If} $PROBLEM == ""
       CopyFiles /SILENT "$2" "$DATA\stampede.ini"
@@ -190,11 +241,11 @@ Section "Stampede"
   File "${TREE}/stampede.ini"
   SetOverwrite on
   !insertmacro Switch "--reflector" "reflector"
-  !insertmacro Setting "--listen-port" "reflector" "listen" "0.0.0.0:"
-  !insertmacro Setting "--listen" "reflector" "listen" ""
-  !insertmacro Setting "--allow" "reflector" "allow" ""
+  !insertmacro Setting "--listen-port" "reflector" "listen" "0.0.0.0:$0, [::]:$0"
+  !insertmacro Setting "--listen" "reflector" "listen" "$0"
+  !insertmacro Setting "--allow" "reflector" "allow" "$0"
   !insertmacro Switch "--metrics" "metrics"
-  !insertmacro Setting "--metrics-listen" "metrics" "listen" ""
+  !insertmacro Setting "--metrics-listen" "metrics" "listen" "$0"
   !insertmacro Run "The configuration is not good." '"$INSTDIR\stampede.exe" config check "$DATA\stampede.ini"'
 SectionEnd
 
@@ -206,7 +257,7 @@ Section "Service"
   !insertmacro Run "The service cannot be installed." '"$INSTDIR\stampede.exe" service install'
   !insertmacro Run "The service does not start." '"$INSTDIR\stampede.exe" service start'
   ClearErrors
-  ${GetOptions} $ARGUMENTS "--reflector=" $0
+  !insertmacro Option "--reflector"
   ${IfNot} ${Errors}
     nsExec::Exec '"$SYSDIR\netsh.exe" advfirewall firewall delete rule ${RULE}'
     Pop $1

@@ -62,7 +62,7 @@ INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caCheckA
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caService',3090,'fProgram','service install')
 # It waits for the end of the process, whose program could not be replaced before.
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caStop',3154,'fProgram','service stop')
-INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('caStop','REMOVE="ALL"',1890)
+INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('caStop','Installed',1890)
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caFirewallBack',3426,'System64Folder','"[System64Folder]netsh.exe" advfirewall firewall delete rule name="Stampede reflector"')
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caFirewallOff',3170,'System64Folder','"[System64Folder]netsh.exe" advfirewall firewall delete rule name="Stampede reflector"')
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caFirewallOn',3106,'System64Folder','"[System64Folder]netsh.exe" advfirewall firewall add rule name="Stampede reflector" dir=in action=allow protocol=udp program="[INSTALLDIR]stampede.exe"')
