@@ -6,6 +6,7 @@
 #include "common/sys/svcmgr.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "posix/notify.h"
 #include "posix/oserr.h"
 #include "posix/signals.h"
+
+#define ARENAS_MAX 2
 
 struct spd_svcmgr {
     struct spd_notify notify;
@@ -76,6 +79,9 @@ enum spd_err spd_svcmgr_run(const struct spd_svcmgr_run *how,
     int rc;
 
     (void)how; /* systemd does not care for the name, and there is no SCM */
+    /* The C library gives each new thread another arena, up to eight a processor,
+     * and keeps them: some 4 MB each, for tests that follow one another. */
+    (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
     err = spd_notify_open(&manager.notify, diag);
     if (err != SPD_ERR_OK) {
         return err;
