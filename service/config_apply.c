@@ -190,11 +190,23 @@ static void add_option(struct spd_config_load *load, struct arguments *a,
     }
 }
 
+/* A reflector that nobody watches must not be of use to those who forge
+ * addresses; by hand it answers as RFC 8762 section 4.6 has it. */
+const char *spd_config_option_initial(enum spd_config_section section,
+                                      const struct spd_option *option)
+{
+    if (option->kind != SPD_OPTION_FLAG)
+        return option->initial;
+    return section == SPD_CONFIG_REFLECTOR && strcmp(option->name, "never-larger") == 0 ? "yes"
+                                                                                        : "no";
+}
+
 static void apply_option(struct spd_config_load *load, enum spd_config_section section,
                          const struct spd_option *option, const struct spd_config_heading *heading,
                          struct arguments *a)
 {
     const struct spd_config_entry *e;
+    const char *initial;
     unsigned first_line = 0;
     size_t at = 0;
 
@@ -209,9 +221,12 @@ static void apply_option(struct spd_config_load *load, enum spd_config_section s
             add_option(load, a, option, e);
         keep_value(load, a->title, option->name, e->text, e->line);
     }
-    if (!first_line)
-        keep_value(load, a->title, option->name,
-                   option->kind == SPD_OPTION_FLAG ? "no" : option->initial, 0);
+    if (first_line)
+        return;
+    initial = spd_config_option_initial(section, option);
+    if (option->kind == SPD_OPTION_FLAG && strcmp(initial, "yes") == 0)
+        add_argument(load, a, &(struct spd_config_entry){ .key = option->name }, NULL, 0);
+    keep_value(load, a->title, option->name, initial, 0);
 }
 
 static void apply_options(struct spd_config_load *load, enum spd_config_section section,
@@ -236,6 +251,11 @@ static void apply_options(struct spd_config_load *load, enum spd_config_section 
         spd_config_complain(load, heading ? heading->line : 0, "[%s] %s", a.title, diag.text);
     }
     settings->quiet = true;
+    if (command == SPD_COMMAND_REFLECT && settings->source_sessions && !settings->stateful)
+        spd_config_complain(load, heading ? heading->line : 0,
+                            "[%s] source-sessions: there are no sessions to count without "
+                            "stateful = yes",
+                            a.title);
 }
 
 /* ------------------------------------------------------------ unknown keys */

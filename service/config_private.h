@@ -72,6 +72,10 @@ bool spd_config_is_list(enum spd_config_kind kind);
 bool spd_config_takes_option(enum spd_config_section section, const struct spd_option *option);
 
 /* What is in force, for show. */
+/* The default of an option in a section; NULL: none. */
+const char *spd_config_option_initial(enum spd_config_section section,
+                                      const struct spd_option *option);
+
 struct spd_config_value {
     const char *section; /* "limits", "test \"voice\"" */
     const char *key;

@@ -357,6 +357,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         { "[reflector]\nlisten = here\n", 2, "listen here: not an address" },
         { "[reflector]\nlisten = 0.0.0.0:99999\n", 2, "not an address" },
         { "[reflector]\nallow = 10.0.0.1/8\n", 2, "no network" },
+        { "[reflector]\nsource-sessions = 3\n", 1, "no sessions to count" },
         { "[reflector]\nstateful = maybe\n", 2, "neither yes nor no" },
         { "[reflector]\nmax-sessions = 0\n", 2, "max-sessions 0: out of range; give 1" },
         { "[reflector]\nipv4 = yes\nipv6 = yes\n", 1, "exclude each other" },

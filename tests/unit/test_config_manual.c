@@ -46,7 +46,8 @@ static void option_row(const struct spd_option *o, enum spd_config_section secti
     snprintf(row, ROW_BYTES, "| `%s` | ", o->name);
     add_text(row, ROW_BYTES, o->argument ? o->argument : "yes|no");
     strcat(row, " | ");
-    add_text(row, ROW_BYTES, o->initial ? o->initial : o->kind == SPD_OPTION_FLAG ? "no" : "");
+    add_text(row, ROW_BYTES,
+             spd_config_option_initial(section, o) ? spd_config_option_initial(section, o) : "");
     strcat(row, " | ");
     for (unsigned bit = 1; bit && !all; bit <<= 1)
         if (commands & bit) {
