@@ -98,6 +98,8 @@ static void end(struct spd_agent *a, struct spd_agent_test *t, const struct spd_
     struct spd_store_job *job =
         spd_agent_test_job(a, t, t->in_history ? SPD_STORE_FINISH : SPD_STORE_ADD);
 
+    if (job)
+        judge(t, r, job);
     if (t->scheduled)
         spd_agent_schedule_finished(a, t, r, job);
     if (!job) { /* nothing can be kept, or told in full */
@@ -108,7 +110,6 @@ static void end(struct spd_agent *a, struct spd_agent_test *t, const struct spd_
         spd_agent_test_forget(t);
         return;
     }
-    judge(t, r, job);
     take_figures(&r->figures, job);
     job->result = copy(r->json ? r->json : "");
     job->text = copy(r->text ? r->text : "");

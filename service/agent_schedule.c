@@ -113,6 +113,10 @@ void spd_agent_schedule_finished(struct spd_agent *a, const struct spd_agent_tes
     spd_scheduler_finished(a->scheduler, t->scheduled->name);
     if (job)
         job->only_log = r->logged && !t->from->config->history.keep_logs;
+    if (over && job && job->run.exit_code == SPD_EXIT_OK) {
+        job->run.exit_code = SPD_EXIT_THRESHOLD;
+        snprintf(job->error, sizeof(job->error), "%s", text);
+    }
     if (over)
         spd_eventlog_write(SPD_EVENT_THRESHOLD, "test %s to %s: %s", t->scheduled->name, t->target,
                            text);
@@ -123,7 +127,7 @@ void spd_agent_schedule_finished(struct spd_agent *a, const struct spd_agent_tes
     last->cancelled = t->cancelled;
     last->known = true;
     last->ended_ns = spd_clock_wall().ns;
-    last->exit_code = r->exit_code;
+    last->exit_code = over && r->exit_code == SPD_EXIT_OK ? SPD_EXIT_THRESHOLD : r->exit_code;
     last->threshold_missed = over;
     last->figures = r->figures;
 }
