@@ -55,6 +55,13 @@ INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('
 
 # ---- Programs that run with full rights (deferred 1024 + system 2048): ours (18)
 # and Windows' (34). 64: what it answers is not waited upon; 256: on the way back.
+# 512: once all is done. The configuration is kept until then, and put back after a failure.
+INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caKeepBack',3426,'System64Folder','"[System64Folder]cmd.exe" /c if exist "[DATADIR]stampede.ini.old" move /y "[DATADIR]stampede.ini.old" "[DATADIR]stampede.ini"')
+INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caKeepDone',3682,'System64Folder','"[System64Folder]cmd.exe" /c if exist "[DATADIR]stampede.ini.old" del "[DATADIR]stampede.ini.old"')
+INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caKeep',3106,'System64Folder','"[System64Folder]cmd.exe" /c if exist "[DATADIR]stampede.ini" copy /y "[DATADIR]stampede.ini" "[DATADIR]stampede.ini.old"')
+INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('caKeepBack','NOT REMOVE="ALL"',3960)
+INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('caKeepDone','NOT REMOVE="ALL"',3970)
+INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('caKeep','NOT REMOVE="ALL"',3980)
 # A configuration brought along is checked before it takes the place of another.
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caCheckFile',3090,'fProgram','config check "[CONFIGFILE]"')
 INSERT INTO `CustomAction` (`Action`,`Type`,`Source`,`Target`) VALUES ('caTakeFile',3106,'System64Folder','"[System64Folder]cmd.exe" /c copy /y "[CONFIGFILE]" "[DATADIR]stampede.ini"')
