@@ -127,33 +127,44 @@ static void remove_slot(struct spd_reflector_sessions *s, size_t i)
     }
 }
 
-static bool is_idle(const struct spd_reflector_sessions *s, const struct slot *slot, spd_ns now_ns)
+static bool is_idle(const struct slot *slot, spd_ns timeout_ns, spd_ns now_ns)
 {
-    return slot->used && now_ns - slot->last_ns >= s->idle_timeout_ns;
+    return slot->used && now_ns - slot->last_ns >= timeout_ns;
 }
 
-size_t spd_reflector_sessions_expire(struct spd_reflector_sessions *s, spd_ns now_ns)
+static size_t expire(struct spd_reflector_sessions *s, spd_ns timeout_ns, spd_ns now_ns)
 {
     size_t n = 0;
 
-    s->expired_at_ns = now_ns;
     for (size_t i = 0; i < s->n_slots; i++)
-        while (is_idle(s, &s->slots[i], now_ns)) {
+        while (is_idle(&s->slots[i], timeout_ns, now_ns)) {
             remove_slot(s, i);
             n++;
         }
     return n;
 }
 
-/* When full, look for idle ones, but not more often than once a second: a
- * flood of new sessions must not buy a scan of the table for each packet. */
+size_t spd_reflector_sessions_expire(struct spd_reflector_sessions *s, spd_ns now_ns)
+{
+    s->expired_at_ns = now_ns;
+    return expire(s, s->idle_timeout_ns, now_ns);
+}
+
+/* When full, look for those that can be spared, but not more often than once a
+ * second: a flood of new sessions must not buy a scan of the table for each
+ * packet. Senders take a new port for each test, so most sessions that have been
+ * silent for a while are over. */
 static bool make_room(struct spd_reflector_sessions *s, size_t n_max, spd_ns now_ns)
 {
     if (s->n_used < n_max)
         return true;
     if (now_ns - s->expired_at_ns < SPD_NS_PER_S)
         return false;
-    (void)spd_reflector_sessions_expire(s, now_ns);
+    s->expired_at_ns = now_ns;
+    (void)expire(s,
+                 s->idle_timeout_ns < SPD_REFLECTOR_SPARE_NS ? s->idle_timeout_ns
+                                                             : SPD_REFLECTOR_SPARE_NS,
+                 now_ns);
     return s->n_used < n_max;
 }
 
@@ -180,7 +191,7 @@ enum spd_err spd_reflector_sessions_next(struct spd_reflector_sessions *s,
 {
     size_t i = find(s, key);
 
-    if (s->slots[i].used && is_idle(s, &s->slots[i], now_ns)) {
+    if (s->slots[i].used && is_idle(&s->slots[i], s->idle_timeout_ns, now_ns)) {
         remove_slot(s, i);
         i = find(s, key);
     }

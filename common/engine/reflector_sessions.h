@@ -17,6 +17,10 @@
 #include "common/base/err.h"
 #include "common/base/time.h"
 
+/* When all places are taken, a session that was silent for so long gives up
+ * its place, whatever the idle time-out. */
+#define SPD_REFLECTOR_SPARE_NS (30 * SPD_NS_PER_S)
+
 struct spd_reflector_sessions;
 
 struct spd_reflector_session_key {
@@ -36,7 +40,7 @@ void spd_reflector_sessions_destroy(struct spd_reflector_sessions *sessions);
  * then one more each time (it wraps at 2^32). now_ns is any steady time.
  * Sessions of senders that are not established (reflector_limits.h) leave a
  * quarter of the places to those that are. Errors: LIMIT when all places are
- * taken by sessions that are not idle; FULL when the host has its number. */
+ * taken by sessions that cannot be spared; FULL when the host has its number. */
 enum spd_err spd_reflector_sessions_next(struct spd_reflector_sessions *sessions,
                                          const struct spd_reflector_session_key *key,
                                          bool established, spd_ns now_ns, uint32_t *seq);

@@ -117,6 +117,31 @@ static void limit_holds_until_a_session_is_idle(void **state)
     spd_reflector_sessions_destroy(sessions);
 }
 
+/* Senders take a new port for each test: a table must not stay full of what is
+ * over until the idle time-out. */
+static void full_table_spares_what_was_silent_for_a_while(void **state)
+{
+    struct spd_reflector_session_key keys[5] = { 0 };
+    struct spd_reflector_sessions *sessions = NULL;
+    uint32_t seq;
+
+    (void)state;
+    assert_int_equal(spd_reflector_sessions_create(4, 0, 900 * SPD_NS_PER_S, &sessions),
+                     SPD_ERR_OK);
+    for (uint16_t i = 0; i < 5; i++)
+        keys[i].ssid = i;
+    for (int i = 0; i < 4; i++)
+        (void)next(sessions, &keys[i], SPD_NS_PER_S);
+    assert_int_equal(next(sessions, &keys[0], 20 * SPD_NS_PER_S), 1);
+    assert_int_equal(
+        spd_reflector_sessions_next(sessions, &keys[4], true, SPD_REFLECTOR_SPARE_NS, &seq),
+        SPD_ERR_LIMIT);
+    assert_int_equal(next(sessions, &keys[4], SPD_REFLECTOR_SPARE_NS + 2 * SPD_NS_PER_S), 0);
+    assert_int_equal(spd_reflector_sessions_count(sessions), 2);
+    assert_int_equal(next(sessions, &keys[0], SPD_REFLECTOR_SPARE_NS + 2 * SPD_NS_PER_S), 2);
+    spd_reflector_sessions_destroy(sessions);
+}
+
 /* RFC 8762 names no restart; a session that was forgotten begins again at 0. */
 static void idle_session_begins_again(void **state)
 {
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(session_counts_from_zero_one_by_one),
         cmocka_unit_test(sessions_differ_by_every_part_of_their_key),
         cmocka_unit_test(limit_holds_until_a_session_is_idle),
+        cmocka_unit_test(full_table_spares_what_was_silent_for_a_while),
         cmocka_unit_test(idle_session_begins_again),
         cmocka_unit_test(expire_ends_exactly_the_idle_ones),
         cmocka_unit_test(flood_of_new_sessions_is_refused_and_changes_nothing),
