@@ -510,7 +510,7 @@ static void every_order_of_events_ends_well(void **state)
                 break;
         }
     }
-    print_message("  %lu sequences of %zu events\n", n_walks, depth);
+    print_message("  %lu sequences of %u events\n", n_walks, (unsigned)depth);
     assert_true(n_walks > 10000);
     free(w.agent);
     free(w.config);
