@@ -212,6 +212,14 @@ static enum spd_err arrival_figures(struct spd_flow_work *w)
     return err;
 }
 
+/* Latencies come from logs, too: what no network has must not overflow a sum. */
+static spd_ns at_most_an_age(spd_ns value)
+{
+    const spd_ns age_ns = INT64_C(1) << 60;
+
+    return value < age_ns ? value : age_ns;
+}
+
 static void rate_voice(struct spd_flow_work *w)
 {
     struct spd_flow_summary *out = w->out;
@@ -225,8 +233,8 @@ static void rate_voice(struct spd_flow_work *w)
             w->points[i].latency_ns != SPD_NS_UNKNOWN && w->points[i].latency_ns > out->buffer_ns;
     if (base_ns == SPD_NS_UNKNOWN)
         base_ns = out->rtt.n && out->rtt.min_ns > 0 ? out->rtt.min_ns / 2 : 0;
-    out->mouth_to_ear_ns =
-        base_ns + out->buffer_ns + out->codec->packet_ns + out->codec->lookahead_ns;
+    out->mouth_to_ear_ns = at_most_an_age(base_ns) + at_most_an_age(out->buffer_ns) +
+                           out->codec->packet_ns + out->codec->lookahead_ns;
     out->effective_loss_ratio =
         out->n_sent ? (double)(out->n_lost + n_late) / (double)out->n_sent : 0;
     spd_mos_compute(out->codec, out->mouth_to_ear_ns, out->effective_loss_ratio,
